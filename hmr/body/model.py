@@ -1,0 +1,131 @@
+"""Posing a body of SMPL's kind: shape, pose correctives, skeleton, skin.
+
+    body = BodyModel.load("body.npz")
+    posed = body(betas=betas, full_pose_rotmat=rotmat)     # vertices and 24 joints, metres
+    body.keypoints(posed.vertices)                         # the 19 keypoints
+    body.for_keypoints()                                   # the same model with only the vertices that they need
+
+Differs from other wrappers in three ways: rotations come as matrices, any number of batch axes is taken (none
+included), and `for_keypoints` poses a few hundred vertices instead of 6,890 where only keypoints are wanted.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hmr.body.file import read_body_file
+from hmr.body.joints import BODY_JOINTS, SMPL_24, JointSet
+
+
+@dataclass(frozen=True)
+class PosedBody:
+    """A body in the frame that its root rotation leads to."""
+
+    vertices: Float[Tensor, "*batch verts 3"]
+    joints: Float[Tensor, "*batch 24 3"]
+
+
+class BodyModel(nn.Module):
+    """A body file as tensors. Holds no parameters: everything is a buffer."""
+
+    def __init__(self, body: dict[str, np.ndarray]) -> None:
+        super().__init__()
+        tensors = {key: torch.from_numpy(np.ascontiguousarray(body[key], np.float32)) for key in _FLOATS}
+        regressor = tensors.pop("J_regressor")
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor, persistent=False)
+        self.register_buffer("joint_template", regressor @ tensors["v_template"], persistent=False)
+        self.register_buffer(
+            "joint_shapedirs", torch.einsum("jv,vck->jck", regressor, tensors["shapedirs"]), persistent=False
+        )
+        self.parents = [int(p) if p < 24 else -1 for p in np.asarray(body["kintree_table"][0], np.int64) % 2**32]
+        self.levels = _levels(self.parents)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a body file: the open body, or the user's own SMPL file."""
+        return cls(read_body_file(path))
+
+    def for_keypoints(self) -> Self:
+        """A model with only the vertices that the keypoint regressor touches; its keypoints are the same."""
+        return self.for_vertices((self.cocoplus_regressor != 0).any(0).nonzero()[:, 0])
+
+    def for_vertices(self, vertex_ids: Tensor) -> Self:
+        """A model with only these vertices, posed by the whole body's skeleton."""
+        part = type(self).__new__(type(self))
+        nn.Module.__init__(part)
+        for name in ("v_template", "shapedirs", "posedirs", "weights"):
+            part.register_buffer(name, getattr(self, name)[vertex_ids].contiguous(), persistent=False)
+        part.register_buffer(
+            "cocoplus_regressor", self.cocoplus_regressor[:, vertex_ids].contiguous(), persistent=False
+        )
+        for name in ("joint_template", "joint_shapedirs"):
+            part.register_buffer(name, getattr(self, name), persistent=False)
+        part.parents, part.levels = self.parents, self.levels
+        return part
+
+    def rest_joints(self, betas: Float[Tensor, "*batch 10"]) -> Float[Tensor, "*batch 24 3"]:
+        """Joints of the shaped body in its rest pose, metres."""
+        return self.joint_template + torch.einsum("...k,jck->...jc", betas, self.joint_shapedirs)
+
+    def forward(
+        self, *, betas: Float[Tensor, "*batch 10"], full_pose_rotmat: Float[Tensor, "*batch 24 3 3"]
+    ) -> PosedBody:
+        """Shape, correct, pose and skin (paper section 3.1; SMPL, Loper et al. 2015). The root turns about the pelvis."""
+        batch = betas.shape[:-1]
+        betas, rotmat = betas.reshape(-1, 10), full_pose_rotmat.reshape(-1, 24, 3, 3)
+        shaped = self.v_template + torch.einsum("bk,vck->bvc", betas, self.shapedirs)
+        bend = (rotmat[:, 1:] - torch.eye(3, dtype=rotmat.dtype, device=rotmat.device)).flatten(1)  # (b, 207)
+        corrected = shaped + (bend @ self.posedirs.flatten(0, 1).T).unflatten(1, (-1, 3))
+        joints_rest = self.rest_joints(betas)
+        turn, place = self._skeleton(rotmat, joints_rest)
+        offset = place - (turn @ joints_rest[..., None])[..., 0]
+        rigid = torch.cat((turn, offset[..., None]), -1).flatten(2)  # (b, 24, 12)
+        blended = (self.weights @ rigid).unflatten(-1, (3, 4))  # (b, v, 3, 4)
+        vertices = (blended[..., :3] @ corrected[..., None])[..., 0] + blended[..., 3]
+        return PosedBody(vertices.reshape(*batch, -1, 3), place.reshape(*batch, 24, 3))
+
+    def _skeleton(
+        self, rotmat: Float[Tensor, "b 24 3 3"], joints_rest: Float[Tensor, "b 24 3"]
+    ) -> tuple[Float[Tensor, "b 24 3 3"], Float[Tensor, "b 24 3"]]:
+        """World rotations and positions of the joints, one depth of the tree at a time."""
+        turns, places = [rotmat[:, :1]], [joints_rest[:, :1]]
+        order = [0]
+        for level in self.levels[1:]:
+            parents = [self.parents[j] for j in level]
+            above = [order.index(p) - (len(order) - turns[-1].shape[1]) for p in parents]
+            turn = turns[-1][:, above]
+            bone = joints_rest[:, level] - joints_rest[:, parents]
+            places.append(places[-1][:, above] + (turn @ bone[..., None])[..., 0])
+            turns.append(turn @ rotmat[:, level])
+            order += level
+        back = [order.index(j) for j in range(len(order))]
+        return torch.cat(turns, 1)[:, back], torch.cat(places, 1)[:, back]
+
+    def keypoints(self, vertices: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch 19 3"]:
+        """The 19 keypoints (LSP's 14, then nose, eyes, ears) regressed from posed vertices."""
+        return self.cocoplus_regressor @ vertices
+
+
+_FLOATS = ("v_template", "shapedirs", "posedirs", "weights", "J_regressor", "cocoplus_regressor")
+
+
+def _levels(parents: list[int]) -> list[list[int]]:
+    """Joints by their depth in the tree, the root alone first."""
+    depth = [0] * len(parents)
+    for joint, parent in enumerate(parents):
+        depth[joint] = 0 if parent < 0 else depth[parent] + 1
+    return [[j for j, d in enumerate(depth) if d == level] for level in range(max(depth) + 1)]
+
+
+def named_joints(
+    keypoints: Float[Tensor, "*batch 19 3"], joints: Float[Tensor, "*batch 24 3"], wanted: JointSet
+) -> Float[Tensor, "*batch wanted 3"]:
+    """Joints of a posed body in a data set's own order: keypoints where they name the joint, else SMPL's joints."""
+    extra = [SMPL_24.index(name) for name in BODY_JOINTS.joints[keypoints.shape[-2] :]]
+    return torch.cat((keypoints, joints[..., extra, :]), -2)[..., wanted.indices_in(BODY_JOINTS), :]

@@ -1,0 +1,24 @@
+"""Procrustes: the similarity that carries one set of points onto another."""
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+
+def similarity_align(
+    points: Float[ndarray, "*batch points 3"], *, onto: Float[ndarray, "*batch points 3"]
+) -> Float[ndarray, "*batch points 3"]:
+    """Move `points` by the best scale, proper rotation and translation (least squares) onto `onto`.
+
+    A mirror image is never used: the rotation has determinant +1. Points that all coincide are moved to the target's
+    centre. Source: Umeyama 1991; the paper's "reconstruction error" (section 4.1) measures what is left.
+    """
+    centre, target_centre = points.mean(-2, keepdims=True), onto.mean(-2, keepdims=True)
+    source, target = points - centre, onto - target_centre
+    u, singular, vt = np.linalg.svd(np.swapaxes(target, -1, -2) @ source)
+    signs = np.ones_like(singular)
+    signs[..., -1] = np.sign(np.linalg.det(u @ vt))
+    rotation = (u * signs[..., None, :]) @ vt
+    spread = (source**2).sum((-1, -2))
+    scale = np.divide((singular * signs).sum(-1), spread, out=np.zeros_like(spread), where=spread > 0)
+    return scale[..., None, None] * source @ np.swapaxes(rotation, -1, -2) + target_centre

@@ -1,0 +1,308 @@
+"""params.yaml as frozen, closed, typed values.
+
+Every number that can change a result lives in params.yaml and is read here, once. A key that is not known, is
+missing or has the wrong type stops the run with one line. Imports neither torch nor numpy, so it costs nothing.
+"""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from hmr.errors import UserError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class BodyParams:
+    source: str  # "open" builds the open body; else the path of the user's SMPL file
+    shapes: int  # sampled people behind the shape space
+    poses: int  # sampled poses behind the pose correctives
+    seed: int
+
+
+@dataclass(frozen=True)
+class StudioImages:
+    """An in-the-wild set: so many pictures, of so many pixels on the long side."""
+
+    images: int
+    image_px: int
+
+
+@dataclass(frozen=True)
+class StudioHuman36m:
+    actions: tuple[str, ...]
+    seconds: float  # length of each video, 50 frames a second
+    image_px: int
+
+
+@dataclass(frozen=True)
+class StudioMpiInf3dhp:
+    frames: int  # frames of each training video
+    test_frames: int  # pictures of each test sequence
+    image_px: int
+
+
+@dataclass(frozen=True)
+class StudioMocap:
+    clips: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StudioParams:
+    """How much the studio makes of each set."""
+
+    lsp: StudioImages
+    lsp_extended: StudioImages
+    mpii: StudioImages
+    coco: StudioImages
+    human36m: StudioHuman36m
+    mpi_inf_3dhp: StudioMpiInf3dhp
+    mocap: StudioMocap
+
+
+@dataclass(frozen=True)
+class DownloadParams:
+    source: str  # "studio" renders the data; "official" takes the owners' archives
+    seed: int
+    datasets: tuple[str, ...]
+    studio: StudioParams
+
+
+@dataclass(frozen=True)
+class NormalizeParams:
+    crop_px: int  # side of the stored crop, which covers 320 reference pixels
+    jpeg_quality: int
+    human36m_stride: int  # keep every n-th frame: 5 is 50 to 10 frames a second
+    mpi_inf_3dhp_motion_mm: float  # keep a training frame once a joint has moved so far
+    max_quarantine_fraction: float
+
+
+@dataclass(frozen=True)
+class MocapParams:
+    frame_rate_hz: float
+    mirror: bool
+
+
+@dataclass(frozen=True)
+class EncoderParams:
+    blocks: tuple[int, ...]  # residual units of each of the four stages
+    width: int  # channels after the first convolution; 64 in ResNet-50
+    bottleneck: bool
+
+
+@dataclass(frozen=True)
+class ModelParams:
+    image_px: int
+    encoder: EncoderParams
+    iterations: int  # T of the regressor
+    hidden: int
+    dropout: float
+    trainable_start: bool
+
+
+@dataclass(frozen=True)
+class CriticParams:
+    learning_rate: float
+    factorised: bool  # False: only the critic of the full pose
+
+
+@dataclass(frozen=True)
+class OptimiserParams:
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup_steps: int
+    final_lr_fraction: float  # cosine decay to this fraction; 1 keeps the rate constant
+    weight_decay: float
+    precision: str  # "float32" or "bfloat16"
+    torch_threads: int  # the order of float sums depends on it, so it is a parameter
+
+
+@dataclass(frozen=True)
+class AugmentationParams:
+    jitter_px: float  # reference pixels
+    scale_min: float
+    scale_max: float
+    flip: bool
+
+
+@dataclass(frozen=True)
+class TrainParams:
+    """One training. Overlays in `train.variants` change some of it by name."""
+
+    seed: int
+    adv_weight: float
+    joints_2d_weight: float
+    joints_3d_weight: float
+    smpl_weight: float
+    datasets_2d: tuple[str, ...]
+    datasets_3d: tuple[str, ...]
+    critics: CriticParams
+    model: ModelParams
+    optimiser: OptimiserParams
+    augmentation: AugmentationParams
+
+
+@dataclass(frozen=True)
+class PredictParams:
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    benchmarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReportParams:
+    gallery_samples: int
+
+
+@dataclass(frozen=True)
+class Params:
+    preset: str
+    body: BodyParams
+    download: DownloadParams
+    normalize: NormalizeParams
+    mocap: MocapParams
+    train: TrainParams
+    variants: dict[str, TrainParams]  # resolved: `train` with each overlay of `train.variants` laid over it
+    predict: PredictParams
+    evaluate: EvaluateParams
+    report: ReportParams
+
+    def variant(self, name: str) -> TrainParams:
+        """The resolved training parameters of one variant."""
+        if name not in self.variants:
+            raise UserError(f"variant {name!r}: not in params.yaml's train.variants; known: {', '.join(self.variants)}")
+        return self.variants[name]
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check a parameter file."""
+    return parse_params(read_yaml(path), origin=str(path))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping as plain Python values."""
+    try:
+        raw = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such parameter file; 'hmr preset open' writes one") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(raw, dict):
+        raise UserError(
+            f"{path}: expected a mapping of sections, found {type(raw).__name__}; 'hmr preset open' writes one"
+        )
+    return raw
+
+
+def parse_params(raw: Mapping[str, Any], origin: str = "params.yaml") -> Params:
+    """Check a parsed parameter file and resolve its variants."""
+    raw = dict(raw)
+    train = _mapping(raw.get("train", {}), origin, "train")
+    overlays = _mapping(train.pop("variants", {}), origin, "train.variants")
+    raw["train"] = train
+    if "variants" in raw:
+        raise UserError(f"{origin}: unknown key 'variants'; overlays belong under train.variants")
+    raw["variants"] = {
+        name: overlay_on(
+            train, _mapping(overlay or {}, origin, f"train.variants.{name}"), f"train.variants.{name}", origin
+        )
+        for name, overlay in overlays.items()
+    }
+    return _build(Params, raw, origin, "")
+
+
+def overlay_on(base: Mapping[str, Any], overlay: Mapping[str, Any], where: str, origin: str) -> dict[str, Any]:
+    """`base` with `overlay` laid over it, section by section; a key that `base` lacks is refused."""
+    if unknown := overlay.keys() - base.keys():
+        raise UserError(_unknown(origin, where, unknown, base.keys()))
+    merged = dict(base)
+    for key, value in overlay.items():
+        nested = isinstance(base[key], Mapping) and isinstance(value, Mapping)
+        merged[key] = overlay_on(base[key], value, f"{where}.{key}", origin) if nested else value
+    return merged
+
+
+def to_plain(value: Any) -> Any:
+    """Nested dataclasses as plain dictionaries and lists, for fingerprints and files."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: to_plain(item) for key, item in value.items()}
+    return [to_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def training_inputs(train: TrainParams) -> tuple[str, ...]:
+    """Data sets that a training reads, 3D sets last."""
+    return (*train.datasets_2d, *train.datasets_3d)
+
+
+def effective(train: TrainParams) -> dict[str, Any]:
+    """What a training really depends on: without critics their settings do not count, nor weights of absent labels.
+
+    Two parameter sets with the same effective values make the same checkpoint, so this is what decides a retraining.
+    """
+    plain = to_plain(train)
+    if not train.adv_weight:
+        del plain["critics"]
+    if not train.datasets_3d:
+        del plain["joints_3d_weight"], plain["smpl_weight"]
+    return plain
+
+
+def _mapping(value: Any, origin: str, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UserError(f"{origin}: {where}: expected a section, found {value!r}")
+    return dict(value)
+
+
+def _build(cls: type[T], raw: Any, origin: str, where: str) -> T:
+    raw = _mapping(raw, origin, where or "the file")
+    kinds = typing.get_type_hints(cls)
+    if unknown := raw.keys() - kinds.keys():
+        raise UserError(_unknown(origin, where, unknown, kinds.keys() - {"variants"}))
+    if missing := kinds.keys() - raw.keys():
+        raise UserError(
+            f"{origin}: missing {_dotted(where, sorted(missing)[0])}; 'hmr preset open' writes a complete file"
+        )
+    return cls(**{name: _convert(kind, raw[name], origin, _dotted(where, name)) for name, kind in kinds.items()})
+
+
+def _convert(kind: Any, value: Any, origin: str, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _build(kind, value, origin, where)
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise UserError(f"{origin}: {where}: expected a list, found {value!r}")
+        item = typing.get_args(kind)[0]
+        return tuple(_convert(item, entry, origin, f"{where}[{i}]") for i, entry in enumerate(value))
+    if typing.get_origin(kind) is dict:
+        item = typing.get_args(kind)[1]
+        return {k: _convert(item, v, origin, f"{where}.{k}") for k, v in _mapping(value, origin, where).items()}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise UserError(f"{origin}: {where}: expected {kind.__name__}, found {value!r} ({type(value).__name__})")
+    return value
+
+
+def _dotted(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
+
+
+def _unknown(origin: str, where: str, unknown: set[str], known: typing.Iterable[str]) -> str:
+    name, known = sorted(unknown)[0], sorted(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    guess = f"; did you mean {_dotted(where, near[0])}?" if near else ""
+    return f"{origin}: unknown key {_dotted(where, name)}; known: {', '.join(known)}{guess}"
