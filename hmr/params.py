@@ -223,6 +223,11 @@ def parse_params(raw: Mapping[str, Any], origin: str = "params.yaml") -> Params:
     return _build(Params, raw, origin, "")
 
 
+def parse_train(raw: Mapping[str, Any], origin: str = "train") -> TrainParams:
+    """One training's parameters from plain values, such as a checkpoint carries."""
+    return _build(TrainParams, raw, origin, "")
+
+
 def overlay_on(base: Mapping[str, Any], overlay: Mapping[str, Any], where: str, origin: str) -> dict[str, Any]:
     """`base` with `overlay` laid over it, section by section; a key that `base` lacks is refused."""
     if unknown := overlay.keys() - base.keys():

@@ -1,0 +1,148 @@
+"""Batches for training: half from the sets with 3D labels, half from those with 2D labels only.
+
+Batch `t` is a function of the seed and of `t` alone, whatever the number of worker processes, so a training that
+was interrupted goes on with the very batches that it would have seen. Every pool is gone through in a fresh random
+order before any of its samples comes again; within a pool each data set counts by its size, as in the method's code.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from hmr.data import augment
+from hmr.data.store import Store, open_store
+from hmr.errors import UserError
+from hmr.params import AugmentationParams
+
+_COLUMNS = ("keypoints_2d_px", "visible", "joints_3d_m", "has_joints_3d", "pose_axis_angle", "betas", "has_smpl")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as it leaves the loader, before it is moved to a device."""
+
+    image: torch.Tensor  # uint8 (batch, height, width, 3), RGB
+    keypoints_norm: torch.Tensor  # float32 (batch, 19, 2), zero where not visible
+    visible: torch.Tensor  # bool (batch, 19)
+    joints_3d_m: torch.Tensor  # float32 (batch, 14, 3), zero where there are none
+    has_joints_3d: torch.Tensor  # bool (batch,)
+    pose_axis_angle: torch.Tensor  # float32 (batch, 24, 3), zero where there is none
+    betas: torch.Tensor  # float32 (batch, 10)
+    has_smpl: torch.Tensor  # bool (batch,)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+
+class Pool:
+    """Several stores as one long list of samples."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = [Path(path) for path in paths]
+        columns: list[dict[str, np.ndarray]] = []
+        crop_sizes = set()
+        for path in self.paths:
+            with open_store(path) as store:
+                if not len(store):
+                    raise UserError(f"{path}: holds no samples, so there is nothing to train on; normalize it again")
+                columns.append({name: store[name] for name in _COLUMNS})
+                crop_sizes.add(int(store.attributes["crop_px"]))
+        if len(crop_sizes) > 1:
+            raise UserError(f"training sets differ in crop_px ({sorted(crop_sizes)}); normalize them with one setting")
+        self.crop_px = crop_sizes.pop()
+        self.columns = {name: np.concatenate([part[name] for part in columns]) for name in _COLUMNS}
+        self.starts = np.cumsum([0, *(len(part["visible"]) for part in columns)])
+        self._stores: dict[int, Store] = {}
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def crop(self, index: int) -> np.ndarray:
+        """One decoded crop; stores are opened on first use, so each worker process holds its own."""
+        which = int(np.searchsorted(self.starts, index, side="right")) - 1
+        if which not in self._stores:
+            self._stores[which] = open_store(self.paths[which]).__enter__()
+        return self._stores[which].images(int(index) - int(self.starts[which]))
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_stores": {}}
+
+
+class Batches(Dataset):
+    """Item `t` is batch `t`."""
+
+    def __init__(
+        self, pools: Sequence[Pool], *, steps: int, batch_size: int, image_px: int, augmentation: AugmentationParams, seed: int
+    ) -> None:
+        self.pools, self.steps, self.image_px, self.augmentation, self.seed = list(pools), steps, image_px, augmentation, seed
+        share, left = divmod(batch_size, len(self.pools))
+        self.counts = [share + (i < left) for i in range(len(self.pools))]
+        self._order = lru_cache(maxsize=2 * len(self.pools))(self._shuffled)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name != "_order"}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._order = lru_cache(maxsize=2 * len(self.pools))(self._shuffled)
+
+    def _shuffled(self, pool: int, epoch: int) -> np.ndarray:
+        return np.random.default_rng((self.seed, 1, pool, epoch)).permutation(len(self.pools[pool]))
+
+    def indices(self, step: int, pool: int) -> np.ndarray:
+        """Which samples of a pool batch `step` holds."""
+        count, size = self.counts[pool], len(self.pools[pool])
+        places = np.arange(step * count, (step + 1) * count)
+        return np.array([self._order(pool, int(place // size))[place % size] for place in places], np.int64)
+
+    def __getitem__(self, step: int) -> Batch:
+        cv2.setNumThreads(0)
+        rng = np.random.default_rng((self.seed, 2, step))
+        parts = [self._part(pool, self.indices(step, number), rng) for number, pool in enumerate(self.pools)]
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return Batch(**{name: torch.from_numpy(value) for name, value in joined.items()})
+
+    def _part(self, pool: Pool, indices: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        labels = {name: column[indices] for name, column in pool.columns.items()}
+        views = augment.random_views(len(indices), self.augmentation, rng)
+        matrices = augment.view_matrices(views, crop_px=pool.crop_px, image_px=self.image_px)
+        images = [augment.warp(pool.crop(i), m, self.image_px) for i, m in zip(indices, matrices, strict=True)]
+        keypoints = augment.move_keypoints(labels["keypoints_2d_px"], matrices, views)
+        visible = augment.flip_rows(labels["visible"], augment.COCOPLUS_19.flip, views.flip)
+        return {
+            "image": np.stack(images),
+            "keypoints_norm": _filled(augment.to_norm(keypoints, self.image_px), visible),
+            "visible": visible,
+            "joints_3d_m": _filled(augment.flip_joints_3d(labels["joints_3d_m"], views.flip), labels["has_joints_3d"]),
+            "has_joints_3d": labels["has_joints_3d"],
+            "pose_axis_angle": _filled(augment.flip_pose(labels["pose_axis_angle"], views.flip), labels["has_smpl"]),
+            "betas": _filled(labels["betas"], labels["has_smpl"]),
+            "has_smpl": labels["has_smpl"],
+        }
+
+
+def iterate(batches: Batches, *, first: int, workers: int) -> Iterator[Batch]:
+    """Batches `first`, `first` + 1, ... prepared ahead of use by worker processes."""
+    loader = DataLoader(
+        batches,
+        sampler=range(first, len(batches)),
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+    )
+    yield from loader
+
+
+def _filled(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """float32 with zeros where the mask is false: missing labels are NaN, which no product with zero removes."""
+    return np.where(mask.reshape(mask.shape + (1,) * (values.ndim - mask.ndim)), values, 0).astype(np.float32)

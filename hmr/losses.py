@@ -1,0 +1,81 @@
+"""The losses that the method's code minimises (paper sections 3.1-3.3), as pure functions of tensors.
+
+Reductions divide by what is counted and give exactly zero, with zero gradient, where nothing is.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hmr.body.joints import LSP_14
+
+HIPS = (LSP_14.index("right_hip"), LSP_14.index("left_hip"))
+
+
+def joints_2d_loss(
+    *,
+    pred_keypoints_norm: Float[Tensor, "batch 19 2"],
+    gt_keypoints_norm: Float[Tensor, "batch 19 2"],
+    visible: Bool[Tensor, "batch 19"],
+) -> Float[Tensor, ""]:
+    """L1 in [-1, 1] coordinates over the visible keypoints of the whole batch, per visible coordinate (equation 3).
+
+    # ASSUME: the code divides by the number of visible coordinates of the batch; the paper sums.
+    """
+    gt = torch.where(visible[..., None], gt_keypoints_norm, torch.zeros_like(gt_keypoints_norm))
+    error = (pred_keypoints_norm - gt).abs() * visible[..., None]
+    return error.sum() / (2 * visible.sum()).clamp_min(1)
+
+
+def joints_3d_loss(
+    *, pred_joints: Float[Tensor, "batch 14 3"], gt_joints: Float[Tensor, "batch 14 3"], has_joints_3d: Bool[Tensor, "batch"]
+) -> Float[Tensor, ""]:
+    """Half the mean squared error over 42 numbers in metres, both sides centred on the middle of the hips."""
+    gt = torch.where(has_joints_3d[:, None, None], gt_joints, torch.zeros_like(gt_joints))
+    return _masked_half_mse(_centred(pred_joints) - _centred(gt), has_joints_3d)
+
+
+def smpl_loss(
+    *,
+    pred_rotmat: Float[Tensor, "batch 24 3 3"],
+    gt_rotmat: Float[Tensor, "batch 24 3 3"],
+    pred_betas: Float[Tensor, "batch 10"],
+    gt_betas: Float[Tensor, "batch 10"],
+    has_smpl: Bool[Tensor, "batch"],
+) -> Float[Tensor, ""]:
+    """Half the mean squared error over 24 rotation matrices and 10 betas, 226 numbers, the root included (equation 6).
+
+    # ASSUME: rotation matrices as in the code, where the paper writes [beta, theta].
+    """
+    difference = torch.cat(((pred_rotmat - gt_rotmat).flatten(1), pred_betas - gt_betas), 1)
+    return _masked_half_mse(torch.where(has_smpl[:, None], difference, torch.zeros_like(difference)), has_smpl)
+
+
+def adversarial_loss(scores: Float[Tensor, "batch critics"]) -> Float[Tensor, ""]:
+    """What the encoder pays: each critic's squared distance from "real", summed over critics (equation 7)."""
+    return (scores - 1).square().sum(1).mean()
+
+
+def critic_loss(
+    *, real_scores: Float[Tensor, "real critics"], fake_scores: Float[Tensor, "fake critics"]
+) -> Float[Tensor, ""]:
+    """What the critics pay: real bodies towards 1, predicted ones towards 0 (equation 8)."""
+    return (real_scores - 1).square().sum(1).mean() + fake_scores.square().sum(1).mean()
+
+
+def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Float[Tensor, ""]:
+    """The objective. Terms and weights must name the same losses, so that none is forgotten."""
+    if terms.keys() != weights.keys():
+        raise ValueError(f"loss terms {sorted(terms)} and weights {sorted(weights)} differ")
+    return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+
+
+def _centred(joints: Float[Tensor, "batch 14 3"]) -> Float[Tensor, "batch 14 3"]:
+    return joints - joints[:, HIPS].mean(1, keepdim=True)
+
+
+def _masked_half_mse(difference: Float[Tensor, "batch *rest"], mask: Bool[Tensor, "batch"]) -> Float[Tensor, ""]:
+    each = 0.5 * difference.flatten(1).square().mean(1)
+    return (each * mask).sum() / mask.sum().clamp_min(1)

@@ -1,0 +1,69 @@
+"""The image encoder: a pre-activation residual network, as in the method's code (paper section 3.4).
+
+Blocks (3, 4, 6, 3), width 64 with bottlenecks is ResNet-50 v2. Like the code's, it takes images in [-1, 1], strides
+in the last unit of a stage, and averages the last feature map.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+# ASSUME: batch norm's momentum and epsilon are the defaults of the library behind the method's code (0.997, 1e-5);
+# short trainings need statistics that follow faster, so momentum is 0.99 here (0.01 in torch's sense).
+_NORM = {"momentum": 0.01, "eps": 1e-5}
+_EXPANSION = 4
+
+
+class ResidualUnit(nn.Module):
+    """Norm and ReLU before each convolution; the shortcut is the input, or a projection where channels change."""
+
+    def __init__(self, channels_in: int, channels: int, *, stride: int, bottleneck: bool) -> None:
+        super().__init__()
+        channels_out = channels * (_EXPANSION if bottleneck else 1)
+        sizes = [(channels, 1), (channels, 3), (channels_out, 1)] if bottleneck else [(channels, 3), (channels_out, 3)]
+        strided = 1 if bottleneck else 0
+        self.norm = nn.BatchNorm2d(channels_in, **_NORM)
+        self.stride = stride
+        layers: list[nn.Module] = []
+        before = channels_in
+        for index, (after, kernel) in enumerate(sizes):
+            last = index == len(sizes) - 1
+            step = stride if index == strided else 1
+            layers.append(nn.Conv2d(before, after, kernel, step, kernel // 2, bias=last))
+            if not last:
+                layers += [nn.BatchNorm2d(after, **_NORM), nn.ReLU(inplace=True)]
+            before = after
+        self.residual = nn.Sequential(*layers)
+        self.project = nn.Conv2d(channels_in, channels_out, 1, stride) if channels_in != channels_out else None
+
+    def forward(self, features: Float[Tensor, "batch c_in h w"]) -> Float[Tensor, "batch c_out h2 w2"]:
+        active = torch.relu(self.norm(features))
+        shortcut = features[:, :, :: self.stride, :: self.stride] if self.project is None else self.project(active)
+        return shortcut + self.residual(active)
+
+
+class Encoder(nn.Module):
+    """Images to one feature vector each."""
+
+    def __init__(self, *, blocks: tuple[int, ...], width: int, bottleneck: bool) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 7, 2, 3), nn.MaxPool2d(3, 2, 1))
+        units: list[nn.Module] = []
+        channels_in = width
+        for stage, count in enumerate(blocks):
+            channels = width * 2**stage
+            for unit in range(count):
+                stride = 2 if unit == count - 1 and stage < len(blocks) - 1 else 1
+                units.append(ResidualUnit(channels_in, channels, stride=stride, bottleneck=bottleneck))
+                channels_in = channels * (_EXPANSION if bottleneck else 1)
+        self.units = nn.Sequential(*units)
+        self.norm = nn.BatchNorm2d(channels_in, **_NORM)
+        self.features = channels_in
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
+        return torch.relu(self.norm(self.units(self.stem(image)))).mean((2, 3))

@@ -1,0 +1,83 @@
+"""From views to bodies: the network over batches of images, and everything that its 85 numbers imply."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hmr.body.joints import MPI_INF_3DHP_17
+from hmr.body.model import BodyModel, named_joints
+from hmr.geometry.cameras import weak_perspective
+from hmr.models.hmr import Network, read_theta
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """Predicted bodies, numpy, in the crop's camera frame: x right, y down, z forward, metres, root-relative."""
+
+    camera: np.ndarray  # (N, 3) scale and shift of the weak perspective
+    pose_axis_angle: np.ndarray  # (N, 24, 3)
+    betas: np.ndarray  # (N, 10)
+    vertices: np.ndarray  # (N, V, 3)
+    keypoints_3d_m: np.ndarray  # (N, 19, 3)
+    joints_3d_m: np.ndarray  # (N, 14, 3), LSP order
+    joints_3dhp_m: np.ndarray  # (N, 17, 3), MPI-INF-3DHP order
+    keypoints_norm: np.ndarray  # (N, 19, 2), [-1, 1] over the view
+
+
+class ThetaSource(Protocol):
+    """Anything that turns views into the 85 numbers."""
+
+    def __call__(self, images: np.ndarray) -> Tensor:
+        """uint8 (N, S, S, 3) RGB views to (N, 85)."""
+        ...
+
+
+class NetworkSource:
+    """A trained network as a source of thetas; the last iteration counts."""
+
+    def __init__(self, network: Network, device: torch.device) -> None:
+        self.network = network.to(device, memory_format=torch.channels_last).eval()
+        self.device = device
+
+    @torch.inference_mode()
+    def __call__(self, images: np.ndarray) -> Tensor:
+        batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return self.network(batch)[-1].cpu()
+
+
+class MeanSource:
+    """The baseline that looks at nothing: the same start vector for every image."""
+
+    def __init__(self, start: Tensor) -> None:
+        self.start = start
+
+    def __call__(self, images: np.ndarray) -> Tensor:
+        return self.start.expand(len(images), -1)
+
+
+@torch.inference_mode()
+def bodies_of(theta: Tensor, body: BodyModel) -> Bodies:
+    """Pose the bodies that thetas describe."""
+    estimate = read_theta(theta)
+    posed = body(betas=estimate.betas, full_pose_rotmat=estimate.full_pose_rotmat)
+    keypoints = body.keypoints(posed.vertices)
+    projected = weak_perspective(keypoints, cam_scale=estimate.cam_scale, cam_shift=estimate.cam_shift)
+    return Bodies(
+        camera=theta[:, :3].numpy(),
+        pose_axis_angle=estimate.full_pose_axis_angle.numpy(),
+        betas=estimate.betas.numpy(),
+        vertices=posed.vertices.numpy(),
+        keypoints_3d_m=keypoints.numpy(),
+        joints_3d_m=keypoints[:, :14].numpy(),
+        joints_3dhp_m=named_joints(keypoints, posed.joints, MPI_INF_3DHP_17).numpy(),
+        keypoints_norm=projected.numpy(),
+    )
+
+
+def batched(count: int, size: int) -> Iterator[slice]:
+    """Slices that cover range(count) in order."""
+    return (slice(first, min(first + size, count)) for first in range(0, count, size))

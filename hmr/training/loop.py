@@ -1,0 +1,181 @@
+"""The training loop. Step `t` is a function of the state before it and of `t`: batches, dropout, real bodies and
+learning rate are all derived from the seed and `t`, so an interrupted training ends with the very weights that an
+uninterrupted one has.
+"""
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from hmr.body.model import BodyModel
+from hmr.data.loader import Batches, iterate
+from hmr.files import atomic_path
+from hmr.losses import weighted_sum
+from hmr.models.critics import Critics
+from hmr.models.hmr import Network
+from hmr.params import OptimiserParams, TrainParams
+from hmr.training.objective import RealBodies, encoder_weights, step_terms
+
+SAVE_EVERY_S = 60.0
+LOG_EVERY = 25
+
+DrawReal = Callable[[int], RealBodies]
+
+
+class Diverged(RuntimeError):
+    """A loss term is not finite; the message names it."""
+
+
+@dataclass
+class State:
+    """Everything that a step changes."""
+
+    network: Network
+    critics: Critics | None
+    encoder_optimiser: torch.optim.Optimizer
+    critic_optimiser: torch.optim.Optimizer | None
+    step: int
+    log: list[dict[str, float]]
+
+    def dump(self) -> dict[str, Any]:
+        """The state as tensors and plain values."""
+        parts = (self.network, self.critics, self.encoder_optimiser, self.critic_optimiser)
+        return {"parts": [part and part.state_dict() for part in parts], "step": self.step, "log": self.log}
+
+    def restore(self, dumped: dict[str, Any]) -> None:
+        """Go back to a dumped state."""
+        parts = (self.network, self.critics, self.encoder_optimiser, self.critic_optimiser)
+        for part, values in zip(parts, dumped["parts"], strict=True):
+            if part is not None:
+                part.load_state_dict(values)
+        self.step, self.log = dumped["step"], dumped["log"]
+
+
+def new_state(params: TrainParams, start: Tensor, device: torch.device) -> State:
+    """A fresh network and, unless the adversarial weight is zero, fresh critics."""
+    torch.manual_seed(params.seed)
+    network = Network(params.model, start).to(device, memory_format=torch.channels_last)
+    critics = Critics(factorised=params.critics.factorised).to(device) if params.adv_weight else None
+    settings = params.optimiser
+    trained = [p for p in network.parameters() if p.requires_grad]
+    return State(
+        network=network,
+        critics=critics,
+        encoder_optimiser=torch.optim.AdamW(trained, settings.learning_rate, weight_decay=settings.weight_decay),
+        critic_optimiser=torch.optim.Adam(critics.parameters(), params.critics.learning_rate) if critics else None,
+        step=0,
+        log=[],
+    )
+
+
+def learning_rate(settings: OptimiserParams, step: int) -> float:
+    """Linear warm-up, then a cosine from the full rate down to its final fraction."""
+    warmup = min(1.0, (step + 1) / max(1, settings.warmup_steps))
+    progress = min(1.0, max(0, step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps))
+    low = settings.final_lr_fraction
+    return settings.learning_rate * warmup * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def train(
+    state: State,
+    params: TrainParams,
+    *,
+    body: BodyModel,
+    batches: Batches,
+    draw_real: DrawReal,
+    device: torch.device,
+    workers: int = 1,
+    keep: Path | None = None,
+) -> State:
+    """Run the remaining steps. `keep` is where the state is kept, about once a minute, for a later resume."""
+    saved = time.monotonic()
+    bar = tqdm(total=params.optimiser.steps, initial=state.step, unit="step", mininterval=5, disable=None)
+    sums: dict[str, Tensor] = {}
+    with bar:
+        for batch in iterate(batches, first=state.step, workers=workers):
+            terms = _step(state, params, body, batch.to(device), draw_real, device)
+            sums = {name: sums.get(name, 0) + term.detach() for name, term in terms.items()}
+            state.step += 1
+            bar.update()
+            if state.step % LOG_EVERY == 0 or state.step == params.optimiser.steps:
+                _log(state, sums, bar)
+                sums = {}
+                if keep is not None and time.monotonic() - saved > SAVE_EVERY_S:
+                    save_state(keep, state)
+                    saved = time.monotonic()
+    return state
+
+
+def _step(
+    state: State, params: TrainParams, body: BodyModel, batch: Any, draw_real: DrawReal, device: torch.device
+) -> dict[str, Tensor]:
+    """One step of the encoder and, with the same bodies, one of the critics."""
+    torch.manual_seed(params.seed * 1_000_003 + state.step)
+    state.network.train()
+    for group in state.encoder_optimiser.param_groups:
+        group["lr"] = learning_rate(params.optimiser, state.step)
+    real = draw_real(state.step) if state.critics is not None else None
+    with _precision(params.optimiser, device):
+        terms, critic_term = step_terms(state.network, state.critics, body, batch, real, params)
+    total = weighted_sum(terms, encoder_weights(params))
+    state.encoder_optimiser.zero_grad(set_to_none=True)
+    total.backward()
+    state.encoder_optimiser.step()
+    if critic_term is not None and state.critic_optimiser is not None:
+        state.critic_optimiser.zero_grad(set_to_none=True)
+        critic_term.backward()
+        state.critic_optimiser.step()
+        terms = {**terms, "critics": critic_term}
+    return {**terms, "total": total}
+
+
+def _precision(settings: OptimiserParams, device: torch.device) -> contextlib.AbstractContextManager:
+    if settings.precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def _log(state: State, sums: dict[str, Tensor], bar: tqdm) -> None:
+    count = (state.step - 1) % LOG_EVERY + 1
+    row = {name: float(value) / count for name, value in sums.items()}
+    for name, value in row.items():
+        if not math.isfinite(value):
+            raise Diverged(f"loss term {name!r} is {value} near step {state.step}; a lower learning rate may help")
+    state.log.append({"step": state.step, **row})
+    bar.set_postfix({name: f"{value:.3g}" for name, value in row.items()}, refresh=False)
+
+
+def save_state(path: Path, state: State) -> None:
+    """Keep the state for a resume, whole or not at all."""
+    with atomic_path(path) as temporary:
+        torch.save(state.dump(), temporary)
+
+
+def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """A kept state, or None where there is none to go on from. Only tensors and plain values are read."""
+    if not path.is_file():
+        return None
+    return torch.load(path, map_location=device, weights_only=True)
+
+
+@contextlib.contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """The same sums in the same order: a fixed number of threads, and deterministic kernels on a GPU."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.use_deterministic_algorithms(False)

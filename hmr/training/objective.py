@@ -1,0 +1,84 @@
+"""One training step's mathematics: what the encoder pays and what the critics pay (paper sections 3.1-3.4)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hmr import losses
+from hmr.body.model import BodyModel
+from hmr.data.loader import Batch
+from hmr.geometry.cameras import weak_perspective
+from hmr.geometry.rotations import axis_angle_to_rotmat
+from hmr.models.critics import Critics
+from hmr.models.hmr import Network, read_theta
+from hmr.params import TrainParams
+
+
+@dataclass(frozen=True)
+class RealBodies:
+    """Motion capture's share of a step."""
+
+    body_pose_rotmat: Float[Tensor, "real 23 3 3"]
+    betas: Float[Tensor, "real 10"]
+
+
+def encoder_weights(params: TrainParams) -> dict[str, float]:
+    """The weight of every term that this training has; a term without labels or critics is not there at all."""
+    weights = {"joints_2d": params.joints_2d_weight}
+    if params.datasets_3d:
+        weights |= {"joints_3d": params.joints_3d_weight, "smpl": params.smpl_weight}
+    return weights | ({"adversarial": params.adv_weight} if params.adv_weight else {})
+
+
+def step_terms(
+    network: Network, critics: Critics | None, body: BodyModel, batch: Batch, real: RealBodies | None, params: TrainParams
+) -> tuple[dict[str, Tensor], Tensor | None]:
+    """The encoder's loss terms by name, and the critics' loss.
+
+    Keypoints and 3D labels count on the last iteration, the critics on every one (section 3.2 says why). Critics and
+    encoder are kept apart: the encoder's term goes through frozen critics, the critics' through detached bodies.
+    """
+    image = batch.image.permute(0, 3, 1, 2).float() / 127.5 - 1
+    thetas = network(image)
+    terms = _label_terms(thetas[-1].float(), body, batch, with_3d=bool(params.datasets_3d))
+    if critics is None or real is None:
+        return terms, None
+    every = read_theta(thetas.float().flatten(0, 1))
+    pose, betas = every.full_pose_rotmat[:, 1:], every.betas
+    terms["adversarial"] = losses.adversarial_loss(_frozen(critics)(pose, betas))
+    scores = critics(torch.cat((real.body_pose_rotmat, pose.detach())), torch.cat((real.betas, betas.detach())))
+    count = len(real.betas)
+    return terms, losses.critic_loss(real_scores=scores[:count], fake_scores=scores[count:])
+
+
+def _label_terms(theta: Tensor, body: BodyModel, batch: Batch, *, with_3d: bool) -> dict[str, Tensor]:
+    pred = read_theta(theta)
+    posed = body(betas=pred.betas, full_pose_rotmat=pred.full_pose_rotmat)
+    keypoints = body.keypoints(posed.vertices)
+    terms = {
+        "joints_2d": losses.joints_2d_loss(
+            pred_keypoints_norm=weak_perspective(keypoints, cam_scale=pred.cam_scale, cam_shift=pred.cam_shift),
+            gt_keypoints_norm=batch.keypoints_norm,
+            visible=batch.visible,
+        )
+    }
+    if with_3d:
+        terms["joints_3d"] = losses.joints_3d_loss(
+            pred_joints=keypoints[:, :14], gt_joints=batch.joints_3d_m, has_joints_3d=batch.has_joints_3d
+        )
+        terms["smpl"] = losses.smpl_loss(
+            pred_rotmat=pred.full_pose_rotmat,
+            gt_rotmat=axis_angle_to_rotmat(batch.pose_axis_angle),
+            pred_betas=pred.betas,
+            gt_betas=batch.betas,
+            has_smpl=batch.has_smpl,
+        )
+    return terms
+
+
+def _frozen(critics: Critics):
+    """The critics with their present weights as constants: gradients pass through to the input alone."""
+    weights = {name: value.detach() for name, value in critics.named_parameters()}
+    return lambda pose, betas: torch.func.functional_call(critics, weights, (pose, betas))
