@@ -11,15 +11,16 @@ import torch
 from hmr.body.model import BodyModel
 from hmr.data.loader import Batches, Pool
 from hmr.data.store import open_store
+from hmr.device import pick_device, reproducible
 from hmr.errors import UserError
 from hmr.files import atomic_path
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap.pool import MocapPool, open_pool
-from hmr.models.hmr import mean_rotation_axis_angle, start_theta
 from hmr.params import TrainParams, effective, load_params, to_plain, training_inputs
 from hmr.training import loop, runs
 from hmr.training.checkpoint import save_checkpoint
 from hmr.training.objective import RealBodies
+from hmr.training.start import mean_start
 
 _HELP = """
 Trains a variant of params.yaml's `train` section: `train` itself with the overlay `train.variants.VARIANT`.
@@ -38,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--body", type=Path, required=True, help="body file (.npz or .pkl)")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write (.safetensors)")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where interrupted trainings wait (default: runs)")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="where interrupted trainings wait (default: runs)"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches; changes no result")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
@@ -58,28 +61,16 @@ def run(args: argparse.Namespace) -> None:
     if finished.is_file():
         print(f"{args.variant}: already trained with these parameters, data and code; taken from {folder}")
     else:
-        with loop.reproducible(params.optimiser.torch_threads):
+        with reproducible(params.optimiser.torch_threads):
             _train(args, params, origin, folder, device)
     for source, target in ((folder / "training.csv", args.out.with_name("training.csv")), (finished, args.out)):
         with atomic_path(target) as temporary:
             shutil.copyfile(source, temporary)
 
 
-def pick_device(name: str) -> torch.device:
-    """The device asked for, or the best there is."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name not in ("cpu", "cuda"):
-        raise UserError(f"--device {name}: expected auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: no usable GPU found; use --device cpu")
-    return torch.device(name)
-
-
 def _train(args: argparse.Namespace, params: TrainParams, origin: dict, folder: Path, device: torch.device) -> None:
     pool = open_pool(args.mocap)
-    start = start_theta(*(torch.from_numpy(value) for value in mean_body(pool)))
-    state = loop.new_state(params, start, device)
+    state = loop.new_state(params, mean_start(pool), device)
     if (kept := loop.load_state(folder / runs.STATE, device)) is not None:
         state.restore(kept)
         print(f"{args.variant}: going on from step {state.step} of {params.optimiser.steps}")
@@ -96,12 +87,6 @@ def _train(args: argparse.Namespace, params: TrainParams, origin: dict, folder: 
     _write_log(folder / "training.csv", state.log)
     save_checkpoint(folder / "checkpoint.safetensors", state.network, origin)
     (folder / runs.STATE).unlink(missing_ok=True)
-
-
-def mean_body(pool: MocapPool) -> tuple[np.ndarray, np.ndarray]:
-    """Mean pose (24, 3) axis-angle and mean betas (10,) of a pool, from 20,000 of its frames at most."""
-    pose, betas = pool.sample(np.random.default_rng(0), min(len(pool), 20_000))
-    return mean_rotation_axis_angle(torch.from_numpy(pose)).numpy(), betas.mean(0)
 
 
 def _batches(data: list[Path], params: TrainParams) -> Batches:

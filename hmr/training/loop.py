@@ -5,9 +5,8 @@ uninterrupted one has.
 
 import contextlib
 import math
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,17 +164,3 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     return torch.load(path, map_location=device, weights_only=True)
-
-
-@contextlib.contextmanager
-def reproducible(threads: int) -> Iterator[None]:
-    """The same sums in the same order: a fixed number of threads, and deterministic kernels on a GPU."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(False)

@@ -33,7 +33,12 @@ def encoder_weights(params: TrainParams) -> dict[str, float]:
 
 
 def step_terms(
-    network: Network, critics: Critics | None, body: BodyModel, batch: Batch, real: RealBodies | None, params: TrainParams
+    network: Network,
+    critics: Critics | None,
+    body: BodyModel,
+    batch: Batch,
+    real: RealBodies | None,
+    params: TrainParams,
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """The encoder's loss terms by name, and the critics' loss.
 

@@ -1,0 +1,34 @@
+"""The device that computes, and how to make it compute the same twice."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import torch
+
+from hmr.errors import UserError
+
+
+def pick_device(name: str) -> torch.device:
+    """The device asked for: auto, cpu or cuda. `auto` takes a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise UserError(f"--device {name}: expected auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: no usable GPU found; use --device cpu")
+    return torch.device(name)
+
+
+@contextlib.contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """The same sums in the same order: a fixed number of threads, and deterministic kernels on a GPU."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.use_deterministic_algorithms(False)
