@@ -79,7 +79,7 @@ def write_manifest(folder: Path, **facts: Any) -> None:
 
 
 def manifest_sha256(folder: Path) -> str:
-    """Fingerprint of a raw folder: its manifest's SHA-256, or one of names and sizes where the user brought the data."""
+    """Fingerprint of a raw folder: its manifest's SHA-256, or names and sizes where the user brought the data."""
     manifest = Path(folder) / MANIFEST
     if manifest.is_file():
         return sha256_file(manifest)

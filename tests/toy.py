@@ -75,7 +75,10 @@ def _mesh(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         blobs.append(middle + np.maximum(half, 0.06) * _DIRECTIONS)
         owners.append(np.full(6, parent))
     faces = np.concatenate([_OCTAHEDRON + 6 * k for k in range(len(blobs))])
-    landmarks = [_FACE["nose"], *(p for n in ("left_eye", "left_ear") for p in (_FACE[n], np.multiply(_FACE[n], (-1, 1, 1))))]
+    landmarks = [
+        _FACE["nose"],
+        *(p for n in ("left_eye", "left_ear") for p in (_FACE[n], np.multiply(_FACE[n], (-1, 1, 1)))),
+    ]
     blobs.append(np.array(landmarks))
     owners.append(np.full(5, SMPL_24.index("head")))
     return np.concatenate(blobs), np.concatenate(owners), faces

@@ -11,7 +11,7 @@ included), and `for_keypoints` poses a few hundred vertices instead of 6,890 whe
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+
 
 import numpy as np
 import torch
@@ -47,15 +47,15 @@ class BodyModel(nn.Module):
         self.levels = _levels(self.parents)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path) -> "BodyModel":
         """Read a body file: the open body, or the user's own SMPL file."""
         return cls(read_body_file(path))
 
-    def for_keypoints(self) -> Self:
+    def for_keypoints(self) -> "BodyModel":
         """A model with only the vertices that the keypoint regressor touches; its keypoints are the same."""
         return self.for_vertices((self.cocoplus_regressor != 0).any(0).nonzero()[:, 0])
 
-    def for_vertices(self, vertex_ids: Tensor) -> Self:
+    def for_vertices(self, vertex_ids: Tensor) -> "BodyModel":
         """A model with only these vertices, posed by the whole body's skeleton."""
         part = type(self).__new__(type(self))
         nn.Module.__init__(part)
@@ -76,7 +76,7 @@ class BodyModel(nn.Module):
     def forward(
         self, *, betas: Float[Tensor, "*batch 10"], full_pose_rotmat: Float[Tensor, "*batch 24 3 3"]
     ) -> PosedBody:
-        """Shape, correct, pose and skin (paper section 3.1; SMPL, Loper et al. 2015). The root turns about the pelvis."""
+        """Shape, correct, pose and skin (paper section 3.1; Loper et al. 2015). The root turns about the pelvis."""
         batch = betas.shape[:-1]
         betas, rotmat = betas.reshape(-1, 10), full_pose_rotmat.reshape(-1, 24, 3, 3)
         shaped = self.v_template + torch.einsum("bk,vck->bvc", betas, self.shapedirs)
@@ -88,7 +88,7 @@ class BodyModel(nn.Module):
         rigid = torch.cat((turn, offset[..., None]), -1).flatten(2)  # (b, 24, 12)
         blended = (self.weights @ rigid).unflatten(-1, (3, 4))  # (b, v, 3, 4)
         vertices = (blended[..., :3] @ corrected[..., None])[..., 0] + blended[..., 3]
-        return PosedBody(vertices.reshape(*batch, -1, 3), place.reshape(*batch, 24, 3))
+        return PosedBody(vertices.reshape(*batch, len(self.v_template), 3), place.reshape(*batch, 24, 3))
 
     def _skeleton(
         self, rotmat: Float[Tensor, "b 24 3 3"], joints_rest: Float[Tensor, "b 24 3"]
