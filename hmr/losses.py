@@ -30,7 +30,10 @@ def joints_2d_loss(
 
 
 def joints_3d_loss(
-    *, pred_joints: Float[Tensor, "batch 14 3"], gt_joints: Float[Tensor, "batch 14 3"], has_joints_3d: Bool[Tensor, "batch"]
+    *,
+    pred_joints: Float[Tensor, "batch 14 3"],
+    gt_joints: Float[Tensor, "batch 14 3"],
+    has_joints_3d: Bool[Tensor, "batch"],
 ) -> Float[Tensor, ""]:
     """Half the mean squared error over 42 numbers in metres, both sides centred on the middle of the hips."""
     gt = torch.where(has_joints_3d[:, None, None], gt_joints, torch.zeros_like(gt_joints))

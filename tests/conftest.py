@@ -9,14 +9,11 @@ from jaxtyping import install_import_hook
 
 install_import_hook(["hmr.geometry", "hmr.body.model", "hmr.models", "hmr.losses"], "beartype.beartype")
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from toy import toy_body
 

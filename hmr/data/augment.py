@@ -81,13 +81,17 @@ def from_norm(norm: ndarray, image_px: int) -> ndarray:
     return ((norm + 1) * image_px - 1) / 2
 
 
-def flip_joints_3d(joints_m: Float[ndarray, "batch 14 3"], flip: Bool[ndarray, "batch"]) -> Float[ndarray, "batch 14 3"]:
+def flip_joints_3d(
+    joints_m: Float[ndarray, "batch 14 3"], flip: Bool[ndarray, "batch"]
+) -> Float[ndarray, "batch 14 3"]:
     """Mirror 3D joints: exchange sides and negate x."""
     swapped = flip_rows(joints_m, LSP_14.flip, flip)
     return swapped * np.where(flip[:, None, None], (-1.0, 1.0, 1.0), 1.0)
 
 
-def flip_pose(pose_axis_angle: Float[ndarray, "batch 24 3"], flip: Bool[ndarray, "batch"]) -> Float[ndarray, "batch 24 3"]:
+def flip_pose(
+    pose_axis_angle: Float[ndarray, "batch 24 3"], flip: Bool[ndarray, "batch"]
+) -> Float[ndarray, "batch 24 3"]:
     """Mirror a pose: exchange sides and mirror every rotation, the root's included."""
     swapped = flip_rows(pose_axis_angle, SMPL_24.flip, flip)
     return swapped * np.where(flip[:, None, None], (1.0, -1.0, -1.0), 1.0)

@@ -79,9 +79,22 @@ class Batches(Dataset):
     """Item `t` is batch `t`."""
 
     def __init__(
-        self, pools: Sequence[Pool], *, steps: int, batch_size: int, image_px: int, augmentation: AugmentationParams, seed: int
+        self,
+        pools: Sequence[Pool],
+        *,
+        steps: int,
+        batch_size: int,
+        image_px: int,
+        augmentation: AugmentationParams,
+        seed: int,
     ) -> None:
-        self.pools, self.steps, self.image_px, self.augmentation, self.seed = list(pools), steps, image_px, augmentation, seed
+        self.pools, self.steps, self.image_px, self.augmentation, self.seed = (
+            list(pools),
+            steps,
+            image_px,
+            augmentation,
+            seed,
+        )
         share, left = divmod(batch_size, len(self.pools))
         self.counts = [share + (i < left) for i in range(len(self.pools))]
         self._order = lru_cache(maxsize=2 * len(self.pools))(self._shuffled)

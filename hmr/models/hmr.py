@@ -1,8 +1,8 @@
 """The network of the paper: encoder, iterative regressor, body.
 
-    network = Network(params.model, start)
-    thetas = network(image)                        # every iteration's 85 numbers
-    estimate = read_theta(thetas[-1])              # camera, rotations, betas
+network = Network(params.model, start)
+thetas = network(image)                        # every iteration's 85 numbers
+estimate = read_theta(thetas[-1])              # camera, rotations, betas
 """
 
 from dataclasses import dataclass
@@ -60,9 +60,7 @@ def read_theta(theta: Float[Tensor, "*batch 85"]) -> Estimate:
     )
 
 
-def start_theta(
-    mean_pose_axis_angle: Float[Tensor, "24 3"], mean_betas: Float[Tensor, "10"]
-) -> Float[Tensor, "85"]:
+def start_theta(mean_pose_axis_angle: Float[Tensor, "24 3"], mean_betas: Float[Tensor, "10"]) -> Float[Tensor, "85"]:
     """The start vector: camera scale 0.9 and no shift, the mean body, upright in an image whose y points down."""
     pose = mean_pose_axis_angle.clone()
     pose[0] = torch.tensor((torch.pi, 0.0, 0.0))

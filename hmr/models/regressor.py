@@ -18,7 +18,14 @@ class IterativeRegressor(nn.Module):
     """
 
     def __init__(
-        self, *, features: int, hidden: int, dropout: float, iterations: int, start: Float[Tensor, "85"], trainable: bool
+        self,
+        *,
+        features: int,
+        hidden: int,
+        dropout: float,
+        iterations: int,
+        start: Float[Tensor, "85"],
+        trainable: bool,
     ) -> None:
         super().__init__()
         self.iterations = iterations
