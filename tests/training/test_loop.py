@@ -1,0 +1,203 @@
+"""Training on made-up views of a toy body: small, but the whole loop."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from hmr.body.model import BodyModel
+from hmr.data.loader import Batches, iterate
+from hmr.geometry.rotations import axis_angle_to_rotmat
+from hmr.params import (
+    AugmentationParams,
+    CriticParams,
+    EncoderParams,
+    ModelParams,
+    OptimiserParams,
+    TrainParams,
+    to_plain,
+)
+from hmr.training import loop
+from hmr.training.checkpoint import load_checkpoint, save_checkpoint
+from hmr.training.objective import RealBodies, encoder_weights, step_terms
+
+CPU = torch.device("cpu")
+PARAMS = TrainParams(
+    seed=3,
+    adv_weight=1.0,
+    joints_2d_weight=60.0,
+    joints_3d_weight=60.0,
+    smpl_weight=60.0,
+    datasets_2d=("lsp",),
+    datasets_3d=("human36m",),
+    critics=CriticParams(learning_rate=1e-3, factorised=True),
+    model=ModelParams(
+        image_px=32,
+        encoder=EncoderParams(blocks=(1, 1), width=8, bottleneck=False),
+        iterations=3,
+        hidden=32,
+        dropout=0.2,
+        trainable_start=True,
+    ),
+    optimiser=OptimiserParams(
+        steps=60,
+        batch_size=8,
+        learning_rate=2e-3,
+        warmup_steps=5,
+        final_lr_fraction=0.1,
+        weight_decay=0.0,
+        precision="float32",
+        torch_threads=1,
+    ),
+    augmentation=AugmentationParams(jitter_px=20.0, scale_min=0.8, scale_max=1.23, flip=True),
+)
+
+
+class MadeUpPool:
+    """Crops whose colour tells a little about the pose, with or without 3D labels."""
+
+    crop_px = 46
+
+    def __init__(self, *, with_3d: bool, size: int = 24) -> None:
+        rng = np.random.default_rng(with_3d)
+        self.crops = rng.integers(0, 256, (size, 46, 46, 3), dtype=np.uint8)
+        missing = 1.0 if with_3d else np.nan
+        flags = np.full(size, with_3d)
+        self.columns = {
+            "keypoints_2d_px": rng.uniform(10, 36, (size, 19, 2)).astype(np.float32),
+            "visible": rng.random((size, 19)) < 0.8,
+            "joints_3d_m": (missing * 0.3 * rng.normal(size=(size, 14, 3))).astype(np.float32),
+            "has_joints_3d": flags,
+            "pose_axis_angle": (missing * 0.3 * rng.normal(size=(size, 24, 3))).astype(np.float32),
+            "betas": (missing * rng.normal(size=(size, 10))).astype(np.float32),
+            "has_smpl": flags,
+        }
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def crop(self, index: int) -> np.ndarray:
+        return self.crops[index]
+
+
+def batches(params: TrainParams) -> Batches:
+    pools = [MadeUpPool(with_3d=False)] + [MadeUpPool(with_3d=True)] * bool(params.datasets_3d)
+    return Batches(
+        pools,
+        steps=params.optimiser.steps,
+        batch_size=params.optimiser.batch_size,
+        image_px=params.model.image_px,
+        augmentation=params.augmentation,
+        seed=params.seed,
+    )
+
+
+def draw_real(step: int) -> RealBodies:
+    rng = np.random.default_rng(step)
+    pose = torch.from_numpy(0.2 * rng.normal(size=(24, 23, 3))).float()
+    return RealBodies(axis_angle_to_rotmat(pose), torch.from_numpy(rng.normal(size=(24, 10))).float())
+
+
+def trained(params: TrainParams, body: BodyModel, state: loop.State | None = None, **options) -> loop.State:
+    with torch.random.fork_rng():
+        state = state or loop.new_state(params, torch.zeros(85), CPU)
+        return loop.train(
+            state, params, body=body, batches=batches(params), draw_real=draw_real, device=CPU, workers=0, **options
+        )
+
+
+@pytest.fixture(scope="module")
+def body(toy_file) -> BodyModel:
+    return BodyModel.load(toy_file).for_keypoints()
+
+
+def weights(state: loop.State) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in state.network.state_dict().items()}
+
+
+def test_it_learns(body):
+    log = trained(PARAMS, body).log
+    assert log[-1]["joints_2d"] < 0.7 * log[0]["joints_2d"]
+
+
+def test_twice_is_the_same_to_the_last_bit(body):
+    first, second = weights(trained(PARAMS, body)), weights(trained(PARAMS, body))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(body, tmp_path):
+    whole = weights(trained(PARAMS, body))
+    state = loop.new_state(PARAMS, torch.zeros(85), CPU)
+    for batch in iterate(batches(PARAMS), first=0, workers=0):
+        loop._step(state, PARAMS, body, batch, draw_real, CPU)
+        state.step += 1
+        if state.step == 25:
+            break
+    loop.save_state(tmp_path / "state.pt", state)
+    fresh = loop.new_state(PARAMS, torch.ones(85), CPU)
+    fresh.restore(loop.load_state(tmp_path / "state.pt", CPU))
+    resumed = weights(trained(PARAMS, body, fresh))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_without_critics_none_are_built(body):
+    params = dataclasses.replace(PARAMS, adv_weight=0.0)
+    state = trained(params, body)
+    assert state.critics is None and "adversarial" not in state.log[-1] and "critics" not in state.log[-1]
+
+
+def test_unpaired_training_has_no_3d_terms(body):
+    params = dataclasses.replace(PARAMS, datasets_3d=())
+    assert encoder_weights(params).keys() == {"joints_2d", "adversarial"}
+    assert {"joints_3d", "smpl"}.isdisjoint(trained(params, body).log[-1])
+
+
+def test_critics_and_encoder_do_not_train_each_other(body):
+    state = loop.new_state(PARAMS, torch.zeros(85), CPU)
+    batch = next(iterate(batches(PARAMS), first=0, workers=0))
+    terms, critic_term = step_terms(state.network, state.critics, body, batch, draw_real(0), PARAMS)
+    terms["adversarial"].backward(retain_graph=True)
+    assert all(p.grad is None for p in state.critics.parameters())
+    assert any(p.grad.abs().sum() > 0 for p in state.network.parameters() if p.grad is not None)
+    state.network.zero_grad(set_to_none=True)
+    critic_term.backward()
+    assert all(p.grad is None for p in state.network.parameters())
+    assert all(p.grad is not None for p in state.critics.parameters())
+
+
+def test_divergence_is_named(body):
+    params = dataclasses.replace(PARAMS, joints_3d_weight=float("inf"))
+    with pytest.raises(loop.Diverged, match="total"):
+        trained(params, body)
+
+
+def test_learning_rate_warms_up_and_decays():
+    rates = [loop.learning_rate(PARAMS.optimiser, step) for step in range(60)]
+    assert rates[0] < rates[4] == pytest.approx(2e-3) and rates[-1] == pytest.approx(2e-4, rel=0.1)
+
+
+def test_batches_depend_on_the_step_alone_and_go_through_every_sample():
+    made = batches(PARAMS)
+    again = batches(PARAMS)
+    for step in (7, 3):
+        for name, value in vars(made[step]).items():
+            torch.testing.assert_close(value, getattr(again[step], name), rtol=0, atol=0)
+    seen = np.concatenate([made.indices(step, 0) for step in range(6)])
+    assert sorted(seen) == sorted(range(24))
+
+
+def test_half_of_a_batch_has_3d_labels():
+    batch = batches(PARAMS)[0]
+    assert batch.has_joints_3d.sum() == 4 and torch.isfinite(batch.joints_3d_m).all()
+
+
+def test_checkpoint_round_trip_and_bytes(body, tmp_path):
+    network = trained(dataclasses.replace(PARAMS, adv_weight=0.0), body).network.eval()
+    for name in ("a", "b"):
+        save_checkpoint(tmp_path / f"{name}.safetensors", network, {"variant": "v", "train": to_plain(PARAMS)})
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    loaded = load_checkpoint(tmp_path / "a.safetensors")
+    image = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(loaded.network()(image), network(image))
+    assert loaded.params == PARAMS
