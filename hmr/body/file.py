@@ -118,7 +118,7 @@ def mirror_of(template: np.ndarray) -> np.ndarray:
     return cKDTree(template).query(template * [-1, 1, 1])[1].astype(np.int64)
 
 
-def smpl_keypoint_regressor(joint_regressor: np.ndarray, *, origin: Path) -> np.ndarray:
+def smpl_keypoint_regressor(joint_regressor: np.ndarray, *, origin: Path | str) -> np.ndarray:
     """The 19 keypoints of a plain SMPL file as a (19, V) regressor; V must be SMPL's own 6,890, known by number."""
     if joint_regressor.shape[1] != SMPL_VERTICES:
         raise UserError(
