@@ -12,7 +12,6 @@ included), and `for_keypoints` poses a few hundred vertices instead of 6,890 whe
 from dataclasses import dataclass
 from pathlib import Path
 
-
 import numpy as np
 import torch
 from jaxtyping import Float
