@@ -1,0 +1,61 @@
+"""Leeds Sports Pose: images/im0001.jpg ..., joints.mat (3 x 14 x N) and Unite the People's part labels.
+
+The first half is for training, the second for testing, as its authors and the method have it.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+
+from hmr.body.joints import LSP_14
+from hmr.data.readers.extent import box_center
+from hmr.data.readers.raw import lazily, load_grey, need
+from hmr.data.sample import Rejected, Sample, keypoints_19
+from hmr.errors import UserError
+from hmr.params import NormalizeParams
+
+DATASET = "lsp"
+PERSON_PX = 150.0  # its owners ship the pictures at this scale; the method leaves them alone
+
+
+def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
+    """Half of the set. The third row is 1 where a joint is occluded; such joints do not count (the method's code)."""
+    images = need(raw / "images", DATASET)
+    joints = load_joints(need(raw / "joints.mat", DATASET), DATASET)
+    half = len(joints) // 2
+    numbers = range(1, half + 1) if split == "train" else range(half + 1, len(joints) + 1)
+    part_labels = _part_labels(raw) if split == "test" else None
+    for number in numbers:
+        labels = joints[number - 1]
+        keypoints, visible = keypoints_19(labels[:, :2], labels[:, 2] == 0, LSP_14)
+        yield Sample(
+            sample_id=f"lsp/im{number:04d}",
+            load_image=lazily(images / f"im{number:04d}.jpg"),
+            keypoints_2d_px=keypoints,
+            visible=visible,
+            center_px=box_center(keypoints, visible),
+            person_px=PERSON_PX,
+            load_part_labels=None if part_labels is None else part_labels(number),
+        )
+
+
+def load_joints(path: Path, dataset: str) -> np.ndarray:
+    """joints.mat as (N, 14, 3): x, y and the flag. LSP stores 3 x 14 x N, its extension 14 x 3 x N."""
+    try:
+        joints = np.asarray(scipy.io.loadmat(path)["joints"], np.float64)
+    except Exception as error:  # SciPy raises many kinds for a broken file
+        raise UserError(f"{path}: expected MATLAB's `joints` of {dataset}, found something else ({error})") from None
+    if joints.ndim == 2:  # MATLAB drops the last axis of a single image
+        joints = joints[..., None]
+    order = {(14, 3): (2, 0, 1), (3, 14): (2, 1, 0)}.get(joints.shape[:2])
+    if joints.ndim != 3 or order is None:
+        raise UserError(f"{path}: expected joints of 14 x 3 x N or 3 x 14 x N, found {joints.shape}; fetch it again")
+    return joints.transpose(order)
+
+
+def _part_labels(raw: Path) -> Callable[[int], Callable[[], np.ndarray]]:
+    folder = need(raw / "upi-s1h" / "data" / "lsp", DATASET)
+    return lambda number: partial(load_grey, folder / f"im{number:04d}_part_segmentation.png")

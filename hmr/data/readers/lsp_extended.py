@@ -1,0 +1,29 @@
+"""Leeds Sports Pose Extended: images/im00001.jpg ... and joints.mat (14 x 3 x N; third column 1 = visible)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hmr.body.joints import LSP_14
+from hmr.data.readers.extent import box_center
+from hmr.data.readers.lsp import PERSON_PX, load_joints
+from hmr.data.readers.raw import lazily, need
+from hmr.data.sample import Rejected, Sample, keypoints_19
+from hmr.params import NormalizeParams
+
+DATASET = "lsp_extended"
+
+
+def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
+    """All of it is for training. The method keeps people with few visible joints here (its code, not its paper)."""
+    images = need(raw / "images", DATASET)
+    joints = load_joints(need(raw / "joints.mat", DATASET), DATASET)
+    for number, labels in enumerate(joints, start=1):
+        keypoints, visible = keypoints_19(labels[:, :2], labels[:, 2] == 1, LSP_14)
+        yield Sample(
+            sample_id=f"lsp_extended/im{number:05d}",
+            load_image=lazily(images / f"im{number:05d}.jpg"),
+            keypoints_2d_px=keypoints,
+            visible=visible,
+            center_px=box_center(keypoints, visible),
+            person_px=PERSON_PX,
+        )

@@ -1,0 +1,320 @@
+"""The normalized data set: one HDF5 file per data set and split, the same for every source.
+
+Written sample by sample in constant memory; equal samples give equal bytes. Read a column at a time, or one picture
+at a time in any order. All columns have a row per sample; what a sample lacks is NaN (or empty) with its flag false.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import numpy as np
+
+from hmr.body.joints import COCOPLUS_19
+from hmr.data.crop import crop_person
+from hmr.data.sample import Rejected, Sample, fault
+from hmr.errors import UserError
+from hmr.files import atomic_path
+from hmr.params import NormalizeParams
+
+SCHEMA = 1
+PART_IDS = (0, 1, 2, 3, 4, 5, 6, 255)
+_ROWS = 256  # rows held in memory and per HDF5 chunk
+_BYTES = h5py.vlen_dtype(np.uint8)
+_TEXT = h5py.string_dtype()
+_COLUMNS: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "image_jpeg": (_BYTES, ()),
+    "keypoints_2d_px": (np.float32, (19, 2)),
+    "visible": (bool, (19,)),
+    "joints_3d_m": (np.float32, (14, 3)),
+    "has_joints_3d": (bool, ()),
+    "has_smpl": (bool, ()),
+    "pose_axis_angle": (np.float32, (24, 3)),
+    "betas": (np.float32, (10,)),
+    "crop_to_image": (np.float32, (2, 3)),
+    "focal_px": (np.float32, ()),
+    "principal_px": (np.float32, (2,)),
+    "sample_id": (_TEXT, ()),
+    "subject": (_TEXT, ()),
+    "action": (_TEXT, ()),
+    "trial": (np.int32, ()),
+    "camera": (_TEXT, ()),
+    "frame": (np.int32, ()),
+}
+_QUARANTINE: dict[str, tuple[Any, tuple[int, ...]]] = {
+    "sample_id": (_TEXT, ()),
+    "reason": (_TEXT, ()),
+    "bad": (bool, ()),
+}
+
+
+@dataclass
+class Counts:
+    """How many samples were kept, and how many were left out, by reason."""
+
+    kept: int = 0
+    bad: Counter = field(default_factory=Counter)  # broken data
+    filtered: Counter = field(default_factory=Counter)  # left out by the method's own rules
+
+    def summary(self) -> str:
+        """One line for people."""
+        left_out = (self.bad + self.filtered).most_common()
+        reasons = "; ".join(f"{count:,} {kind}" for kind, count in left_out)
+        return f"{self.kept:,} kept, {sum(n for _, n in left_out):,} left out" + (f" ({reasons})" if reasons else "")
+
+    def bad_fraction(self) -> float:
+        """Broken samples among those that the method's rules would keep."""
+        bad = self.bad.total()
+        return bad / max(1, bad + self.kept)
+
+
+def write_store(
+    path: Path, samples: Iterable[Sample | Rejected], *, attributes: Mapping[str, Any], params: NormalizeParams
+) -> Counts:
+    """Crop every sample and write the store, whole or not at all.
+
+    `attributes` are the data set's root attributes (dataset, split, source, licence, raw_sha256, and joint_names
+    where samples have joints of their own); the rest is added here. Raises UserError when no sample is left or when
+    more than `params.max_quarantine_fraction` of them are broken.
+    """
+    counts = Counts()
+    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+        for name, value in sorted(_root_attributes(attributes, params).items()):
+            file.attrs[name] = value
+        kept, left_out = _Table(file, _columns(attributes)), _Table(_group(file, "quarantine"), _QUARANTINE)
+        for entry in samples:
+            outcome = entry if isinstance(entry, Rejected) else _row(entry, params)
+            if isinstance(outcome, Rejected):
+                (counts.bad if outcome.bad else counts.filtered)[outcome.kind] += 1
+                left_out.append({"sample_id": outcome.sample_id, "reason": outcome.reason, "bad": outcome.bad})
+            else:
+                counts.kept += 1
+                kept.append(outcome)
+        kept.flush()
+        left_out.flush()
+        _check(counts, path, params)
+    return counts
+
+
+def _root_attributes(attributes: Mapping[str, Any], params: NormalizeParams) -> dict[str, Any]:
+    fixed = {"schema": SCHEMA, "crop_px": params.crop_px, "keypoint_names": COCOPLUS_19.joints}
+    return {k: list(v) if isinstance(v, (list, tuple)) else v for k, v in {**attributes, **fixed}.items()}
+
+
+def _columns(attributes: Mapping[str, Any]) -> dict[str, tuple[Any, tuple[int, ...]]]:
+    if "joint_names" not in attributes:
+        return _COLUMNS
+    return {**_COLUMNS, "joints_3d_native_m": (np.float32, (len(attributes["joint_names"]), 3))}
+
+
+def _check(counts: Counts, path: Path, params: NormalizeParams) -> None:
+    top = "; ".join(f"{count:,} {kind}" for kind, count in counts.bad.most_common(3))
+    if counts.bad_fraction() > params.max_quarantine_fraction:
+        raise UserError(
+            f"{path}: expected at most {params.max_quarantine_fraction:.0%} broken samples, found "
+            f"{counts.bad_fraction():.0%} ({top}); mend the raw data or raise normalize.max_quarantine_fraction"
+        )
+    if not counts.kept:
+        raise UserError(f"{path}: expected samples, found none to keep ({counts.summary()}); look at the raw data")
+
+
+def _row(sample: Sample, params: NormalizeParams) -> dict[str, Any] | Rejected:
+    """One sample as a row of the store, or why it cannot be one."""
+    if wrong := fault(sample):
+        return Rejected(sample.sample_id, wrong)
+    try:
+        image = sample.load_image()
+        labels = None if sample.load_part_labels is None else sample.load_part_labels()
+    except UserError as error:
+        return Rejected(sample.sample_id, f"file cannot be read: {error}")
+    if labels is not None and (wrong := _part_fault(labels, image)):
+        return Rejected(sample.sample_id, wrong)
+    crop = crop_person(
+        image,
+        keypoints_px=sample.keypoints_2d_px,
+        center_px=sample.center_px,
+        person_px=sample.person_px,
+        crop_px=params.crop_px,
+    )
+    row = {
+        "image_jpeg": _jpeg(crop.image, params.jpeg_quality),
+        "keypoints_2d_px": np.where(sample.visible[:, None], crop.keypoints_px, np.nan),
+        "crop_to_image": crop.crop_to_image,
+        "has_joints_3d": sample.joints_3d_m is not None,
+        "has_smpl": sample.pose_axis_angle is not None and sample.betas is not None,
+    }
+    if labels is not None:
+        row["part_labels_png"] = _png(labels)
+    return row | {name: value for name in _PLAIN if (value := getattr(sample, name)) is not None}
+
+
+# Columns that are stored as the sample has them.
+_PLAIN = (
+    *("visible", "joints_3d_m", "joints_3d_native_m", "pose_axis_angle", "betas", "focal_px", "principal_px"),
+    *("sample_id", "subject", "action", "trial", "camera", "frame"),
+)
+
+
+def _part_fault(labels: np.ndarray, image: np.ndarray) -> str | None:
+    if labels.shape != image.shape[:2]:
+        return f"part labels broken: size {labels.shape}, the image's is {image.shape[:2]}"
+    unknown = sorted(set(np.unique(labels).tolist()) - set(PART_IDS))
+    return f"part labels broken: unknown ids {unknown[:5]}" if unknown else None
+
+
+def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].ravel()
+
+
+def _png(labels: np.ndarray) -> np.ndarray:
+    return cv2.imencode(".png", labels)[1].ravel()
+
+
+def _group(file: h5py.File, name: str) -> h5py.Group:
+    return file.create_group(name, track_times=False)
+
+
+class _Table:
+    """Rows that go to growing datasets, a chunk at a time. A column that nobody declared appears when first used."""
+
+    def __init__(self, group: h5py.Group, columns: Mapping[str, tuple[Any, tuple[int, ...]]]) -> None:
+        self.group, self.columns, self.rows, self.written = group, dict(columns), [], 0
+        for name in self.columns:
+            self._create(name)
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add a row; what it lacks is NaN, false or empty."""
+        self.rows.append(row)
+        if len(self.rows) == _ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if any("part_labels_png" in row for row in self.rows) and "part_labels_png" not in self.columns:
+            self.columns["part_labels_png"] = (_BYTES, ())
+            self._create("part_labels_png")
+        end = self.written + len(self.rows)
+        for name, (kind, shape) in self.columns.items():
+            dataset = self.group[name]
+            dataset.resize((end, *shape))
+            if self.rows:
+                dataset[self.written : end] = _stack([row.get(name) for row in self.rows], kind, shape)
+        self.rows, self.written = [], end
+
+    def _create(self, name: str) -> None:
+        kind, shape = self.columns[name]
+        self.group.create_dataset(
+            name,
+            (self.written, *shape),
+            kind,
+            maxshape=(None, *shape),
+            chunks=(_ROWS, *shape),
+            fillvalue=np.nan if kind is np.float32 else None,
+            track_times=False,
+        )
+
+
+def _stack(values: list[Any], kind: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """One column's values, None filled in."""
+    if kind is _BYTES:
+        stacked = np.empty(len(values), object)
+        stacked[:] = [np.empty(0, np.uint8) if value is None else value for value in values]
+        return stacked
+    if kind is _TEXT:
+        return np.array(["" if value is None else value for value in values], object)
+    missing = np.full(shape, np.nan if kind is np.float32 else 0)
+    return np.stack([missing if value is None else np.asarray(value) for value in values]).astype(kind)
+
+
+class Store:
+    """An open normalized data set. Use `open_store`."""
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        self.path, self._file = path, file
+        self.attributes = {name: _plain(value) for name, value in file.attrs.items()}
+
+    def __len__(self) -> int:
+        return len(self._file["sample_id"])
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._file and name != "quarantine"
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A whole column, rows first; text as an array of str."""
+        if name not in self:
+            raise UserError(f"{self.path}: expected a column {name}, found none; normalize the data set again")
+        column = self._file[name]
+        if h5py.check_string_dtype(column.dtype):
+            return np.array(column.asstr()[:], dtype=str) if len(column) else np.empty(0, str)
+        return column[:]
+
+    def images(self, index: int) -> np.ndarray:
+        """One crop, decoded: RGB uint8 (crop_px, crop_px, 3)."""
+        return _decoded(self._file["image_jpeg"][index], cv2.IMREAD_COLOR, self.path, index)[..., ::-1].copy()
+
+    def part_labels(self, index: int) -> np.ndarray:
+        """One sample's part labels at source-image size: uint8 (H, W), 0 background, 1 to 6 parts, 255 ignore."""
+        if "part_labels_png" not in self:
+            raise UserError(f"{self.path}: expected part labels, found none; only LSP's test split has them")
+        return _decoded(self._file["part_labels_png"][index], cv2.IMREAD_UNCHANGED, self.path, index)
+
+    def quarantine(self) -> list[Rejected]:
+        """The samples that were left out."""
+        group = self._file["quarantine"]
+        ids, reasons = group["sample_id"].asstr()[:], group["reason"].asstr()[:]
+        return [Rejected(*entry) for entry in zip(ids, reasons, group["bad"][:].tolist(), strict=True)]
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+def open_store(path: Path) -> Store:
+    """Open a normalized data set, to be closed or used in a `with` block. UserError if it is missing, broken or
+    something else."""
+    path = Path(path)
+    way_out = "make it with 'hmr normalize'"
+    if not path.is_file():
+        raise UserError(f"{path}: expected a normalized data set, found nothing there; {way_out}")
+    try:
+        file = h5py.File(path, "r")
+    except OSError:
+        raise UserError(f"{path}: expected a normalized HDF5 data set, found a broken file; {way_out}") from None
+    with _closed_on_error(file):
+        schema = file.attrs.get("schema")
+        if schema is None or any(name not in file for name in (*_COLUMNS, "quarantine")):
+            raise UserError(f"{path}: expected a normalized data set, found another HDF5 file; {way_out}")
+        if schema != SCHEMA:
+            raise UserError(f"{path}: expected schema {SCHEMA}, found {schema}; {way_out} of this version")
+        return Store(file, path)
+
+
+@contextmanager
+def _closed_on_error(file: h5py.File) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        file.close()
+        raise
+
+
+def _plain(value: Any) -> Any:
+    """An HDF5 attribute as a plain Python value."""
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _decoded(data: np.ndarray, flags: int, path: Path, index: int) -> np.ndarray:
+    image = cv2.imdecode(data, flags) if data.size else None
+    if image is None:
+        raise UserError(f"{path}: sample {index}: expected an encoded image, found something else; normalize it again")
+    return image

@@ -1,0 +1,63 @@
+"""`hmr normalize`: a raw data set in its official layout in, one normalized HDF5 out."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import cv2
+from tqdm import tqdm
+
+from hmr.body.joints import MPI_INF_3DHP_17
+from hmr.catalogue import DATASETS
+from hmr.data.readers import reader_of
+from hmr.data.store import write_store
+from hmr.errors import UserError
+from hmr.files import MANIFEST, manifest_sha256, read_json
+from hmr.params import load_params
+
+_HELP = """
+Takes any folder in the data set's official layout, from the studio, from the owners or your own.
+
+  hmr normalize lsp --split test --raw data/raw/lsp --out results/normalize/lsp-test.h5
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = _HELP
+    parser.add_argument("dataset", choices=sorted(DATASETS), metavar="DATASET", help=", ".join(sorted(DATASETS)))
+    parser.add_argument("--split", required=True, choices=("train", "test"))
+    parser.add_argument("--raw", type=Path, required=True, help="folder in the data set's official layout")
+    parser.add_argument("--out", type=Path, required=True, help="normalized data set to write (.h5)")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+
+
+def run(args: argparse.Namespace) -> None:
+    dataset, params = DATASETS[args.dataset], load_params(args.params).normalize
+    if args.split not in dataset.splits:
+        raise UserError(f"{args.dataset}: expected split {' or '.join(dataset.splits)}, found {args.split}")
+    if not args.raw.is_dir():
+        raise UserError(
+            f"{args.raw}: expected the raw folder of {dataset.title}, found nothing there; "
+            f"make it with 'hmr download {args.dataset}' or bring it from {dataset.homepage}"
+        )
+    cv2.setNumThreads(1)
+    samples = reader_of(args.dataset)(args.raw, args.split, params)
+    progress = tqdm(samples, desc=f"{args.dataset} {args.split}", unit="person", mininterval=5, disable=None)
+    attributes = _attributes(args.dataset, args.split, args.raw)
+    counts = write_store(args.out, progress, attributes=attributes, params=params)
+    print(f"{args.dataset} {args.split}: {counts.summary()}")
+
+
+def _attributes(dataset: str, split: str, raw: Path) -> dict[str, Any]:
+    """Root attributes: who made the data, under which licence, from which files."""
+    manifest = read_json(raw / MANIFEST) if (raw / MANIFEST).is_file() else {}
+    attributes = {
+        "dataset": dataset,
+        "split": split,
+        "source": manifest.get("source", "official"),
+        "licence": manifest.get("licence", DATASETS[dataset].licence),
+        "raw_sha256": manifest_sha256(raw),
+    }
+    if (dataset, split) == ("mpi_inf_3dhp", "test"):
+        attributes["joint_names"] = MPI_INF_3DHP_17.joints
+    return attributes
