@@ -236,6 +236,7 @@ class Store:
 
     def __init__(self, file: h5py.File, path: Path) -> None:
         self.path, self._file = path, file
+        self._images = file["image_jpeg"]
         self.attributes = {name: _plain(value) for name, value in file.attrs.items()}
 
     def __len__(self) -> int:
@@ -255,7 +256,8 @@ class Store:
 
     def images(self, index: int) -> np.ndarray:
         """One crop, decoded: RGB uint8 (crop_px, crop_px, 3)."""
-        return _decoded(self._file["image_jpeg"][index], cv2.IMREAD_COLOR, self.path, index)[..., ::-1].copy()
+        image = _decoded(self._images[index], cv2.IMREAD_COLOR, self.path, index)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     def part_labels(self, index: int) -> np.ndarray:
         """One sample's part labels at source-image size: uint8 (H, W), 0 background, 1 to 6 parts, 255 ignore."""

@@ -32,7 +32,7 @@ def load_rgb(path: Path) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise UserError(f"{path}: expected a picture, found something else; fetch it again")
-    return image[..., ::-1]
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def load_grey(path: Path) -> np.ndarray:
@@ -71,7 +71,7 @@ def video_frames(path: Path, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarr
                 at += 1
             good, picture = video.read() if at == number else (False, None)
             at += bool(good)
-            yield number, picture[..., ::-1] if good else None
+            yield number, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if good else None
     finally:
         video.release()
 

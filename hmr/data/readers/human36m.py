@@ -1,0 +1,181 @@
+"""Human3.6M: videos, joints as CDF files, names and cameras in metadata.xml, and MoSh's SMPL truth if there is any.
+
+The method's own converter was never released. This follows its authors' later one: 10 frames a second, crops by the
+2D joints, all joints visible.
+"""
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cdflib
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from hmr.body.joints import HUMAN36M_32, LSP_14
+from hmr.data.readers.extent import box_center, box_diagonal
+from hmr.data.readers.raw import loaded, need, video_frames
+from hmr.data.sample import Rejected, Sample, keypoints_19
+from hmr.errors import UserError
+from hmr.params import NormalizeParams
+from hmr.unpickle import read_pickle
+
+DATASET = "human36m"
+SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
+TOY_ACTION = "_ALL"  # calibration takes, listed in metadata.xml among the actions
+# (subject, action, trial, camera) whose video is known to be broken.
+# ASSUME: the method's evaluation counts 239 sequences, so only this one is left out; its authors' later converter
+# leaves out all four cameras of this take and S11's second take of Phoning.
+BROKEN = {("S11", "Directions", 1, "54138969")}
+MOSH_STRIDE = 5  # MoSh's poses are at 10 frames a second
+SMPL_UPRIGHT = Rotation.from_rotvec([np.pi, 0, 0])  # MoSh's bodies hang upside down in the camera's frame
+
+
+@dataclass(frozen=True)
+class Lens:
+    """Intrinsics of a camera in pixels."""
+
+    focal_px: float
+    principal_px: np.ndarray  # (2,)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One take of one action: the name that its files begin with, and what it is."""
+
+    prefix: str
+    action: str
+    trial: int  # 0 or 1
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What metadata.xml says."""
+
+    takes: dict[str, list[Take]]  # by subject
+    lenses: dict[str, Lens]  # by camera, in the order of their indices
+
+
+def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
+    """Every n-th frame of every take and camera of the split's subjects."""
+    metadata = read_metadata(need(raw / "metadata.xml", DATASET))
+    for subject in SUBJECTS[split]:
+        need(raw / subject, DATASET)
+        for take in metadata.takes.get(subject, []):
+            for index, camera in enumerate(metadata.lenses):
+                yield from _video(raw, subject, take, index, camera, metadata.lenses[camera], params)
+
+
+def _video(
+    raw: Path, subject: str, take: Take, index: int, camera: str, lens: Lens, params: NormalizeParams
+) -> Iterator[Sample | Rejected]:
+    """One camera's frames of a take, in order; the video is decoded straight through."""
+    name = f"{take.prefix}.{camera}"
+    prefix = f"human36m/{subject}/{name}"
+    if (subject, take.action, take.trial, camera) in BROKEN:
+        yield Rejected(prefix, "video known to be broken", bad=False)
+        return
+    features = raw / subject / "MyPoseFeatures"
+    joints_m = _read_cdf(need(features / "D3_Positions_mono" / f"{name}.cdf", DATASET), 3) / 1000
+    keypoints_px = _read_cdf(need(features / "D2_Positions" / f"{name}.cdf", DATASET), 2)
+    path = need(raw / subject / "Videos" / f"{name}.mp4", DATASET)
+    truth = Truth.read(raw / "mosh" / subject / f"{take.prefix}_cam{index}_aligned.pkl")
+    frames = np.arange(0, min(len(joints_m), len(keypoints_px)), params.human36m_stride)
+    for frame, picture in video_frames(path, frames):
+        keypoints, visible = keypoints_19(keypoints_px[frame], np.ones(len(HUMAN36M_32), bool), HUMAN36M_32)
+        pose, betas = truth.at(frame)
+        yield Sample(
+            sample_id=f"{prefix}/{frame:06d}",
+            load_image=loaded(path, frame, picture),
+            keypoints_2d_px=keypoints,
+            visible=visible,
+            center_px=box_center(keypoints, visible),
+            person_px=box_diagonal(keypoints, visible),
+            joints_3d_m=joints_m[frame, LSP_14.indices_in(HUMAN36M_32)],
+            pose_axis_angle=pose,
+            betas=betas,
+            focal_px=lens.focal_px,
+            principal_px=lens.principal_px,
+            subject=subject,
+            action=take.action,
+            trial=take.trial,
+            camera=camera,
+            frame=frame,
+        )
+
+
+@dataclass(frozen=True)
+class Truth:
+    """SMPL's parameters for one video, at every fifth frame; none where they were never made or are withdrawn."""
+
+    pose_axis_angle: np.ndarray  # (F, 24, 3), root in the camera's frame
+    betas: np.ndarray  # (10,)
+
+    @classmethod
+    def read(cls, path: Path) -> "Truth":
+        """<take>_cam<index>_aligned.pkl, if it is there."""
+        if not path.exists():
+            return cls(np.empty((0, 24, 3)), np.empty(0))
+        way_out = "remove it to go without, or fetch it again"
+        content = read_pickle(path, expected="MoSh's new_poses and betas", way_out=way_out)
+        try:
+            pose = np.array(content["new_poses"], np.float64).reshape(-1, 24, 3)
+            betas = np.array(content["betas"], np.float64).ravel()[:10]
+        except (KeyError, ValueError, TypeError) as error:
+            raise UserError(f"{path}: expected MoSh's new_poses and betas, found none ({error}); {way_out}") from None
+        pose[:, 0] = (Rotation.from_rotvec(pose[:, 0]) * SMPL_UPRIGHT).as_rotvec()
+        return cls(pose, betas)
+
+    def at(self, frame: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Pose (24, 3) and shape (10,) of a video frame, or nothing."""
+        row, rest = divmod(frame, MOSH_STRIDE)
+        return (None, None) if rest or row >= len(self.pose_axis_angle) else (self.pose_axis_angle[row], self.betas)
+
+
+def _read_cdf(path: Path, size: int) -> np.ndarray:
+    """A CDF file's Pose as (F, 32, size)."""
+    try:
+        return np.asarray(cdflib.CDF(path).varget("Pose"), np.float64).reshape(-1, len(HUMAN36M_32), size)
+    except Exception as error:  # cdflib raises many kinds for a broken file
+        found = " ".join(str(error).split())
+        raise UserError(f"{path}: expected a CDF file of 32 joints, found something else ({found})") from None
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Takes by subject, and cameras, from metadata.xml."""
+    try:
+        root = ElementTree.parse(path).getroot()
+        return Metadata(_takes(root), _lenses(root))
+    except (ElementTree.ParseError, AttributeError, ValueError, IndexError, TypeError) as error:
+        raise UserError(
+            f"{path}: expected Human3.6M's mapping, actionnames, dbcameras and w0, found something else ({error})"
+        ) from None
+
+
+def _takes(root: ElementTree.Element) -> dict[str, list[Take]]:
+    """The mapping's first row names the subjects; the others hold action, take and each subject's file name."""
+    actions = {number: _text(item) for number, item in enumerate(root.find("actionnames"), start=1)}
+    header, *rows = [[_text(cell) for cell in row] for row in root.find("mapping")]
+    takes: dict[str, list[Take]] = {subject: [] for subject in header[2:] if subject}
+    for action, number, *names in rows:
+        if not (action.isdigit() and number.isdigit()):
+            continue  # the rows below the table sum it up
+        for subject, prefix in zip(header[2:], names, strict=False):
+            if prefix and not prefix.startswith(TOY_ACTION):
+                takes[subject].append(Take(prefix, actions[int(action)], int(number) - 1))
+    return takes
+
+
+def _lenses(root: ElementTree.Element) -> dict[str, Lens]:
+    """w0 holds 6 extrinsics for each of 4 cameras and 11 subjects, then 9 intrinsics for each camera."""
+    cameras = [_text(item) for item in root.find("dbcameras/index2id")]
+    numbers = np.array(_text(root.find("w0")).strip("[]").split(), np.float64)
+    intrinsics = numbers[6 * 11 * 4 :].reshape(4, 9)
+    return {
+        camera: Lens(float(row[:2].mean()), row[2:4]) for camera, row in zip(cameras, intrinsics, strict=True) if camera
+    }
+
+
+def _text(element: ElementTree.Element) -> str:
+    return (element.text or "").strip()

@@ -1,0 +1,195 @@
+"""MPI-INF-3DHP: eight training subjects filmed by fourteen cameras, six test sequences of pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+
+from hmr.body.joints import LSP_14, MPI_INF_3DHP_17, MPI_INF_3DHP_28
+from hmr.data.readers.extent import box_center, box_diagonal
+from hmr.data.readers.raw import lazily, load_rgb, loaded, need, video_frames
+from hmr.data.sample import Rejected, Sample, keypoints_19
+from hmr.errors import UserError
+from hmr.params import NormalizeParams
+
+DATASET = "mpi_inf_3dhp"
+# ASSUME: the paper trains its final models on all eight subjects; its code, which we follow, keeps S8 for tuning.
+TRAIN_SUBJECTS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7")
+SEQUENCES = ("Seq1", "Seq2")
+CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)  # those at chest height
+MIN_INSIDE = 8  # of 14 joints within the picture
+TEST_SEQUENCES = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")
+# Focal length over picture width, from the owners' own evaluation code: 2048 px wide studio, 1920 px wide outdoors.
+TEST_FOCAL_WIDTHS = {
+    **dict.fromkeys(TEST_SEQUENCES[:4], 1499.2 / 2048),
+    **dict.fromkeys(TEST_SEQUENCES[4:], 1684 / 1920),
+}
+ACTIVITIES = {
+    **{1: "Standing/Walking", 2: "Exercising", 3: "Sitting", 4: "Reaching/Crouching", 5: "On the floor"},
+    **{6: "Sports", 7: "Miscellaneous"},
+}
+
+
+def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
+    """Frames of the training videos, or the valid pictures of the test sequences."""
+    return _train(raw, params) if split == "train" else _test(raw)
+
+
+def _train(raw: Path, params: NormalizeParams) -> Iterator[Sample | Rejected]:
+    for subject in TRAIN_SUBJECTS:
+        for sequence in SEQUENCES:
+            folder = need(raw / subject / sequence, DATASET)
+            labels = _train_labels(need(folder / "annot.mat", DATASET))
+            lenses = read_calibration(need(folder / "camera.calibration", DATASET))
+            for camera in CAMERAS:
+                keypoints_px, joints_mm = (labels[name][camera] for name in ("annot2", "annot3"))
+                yield from _video(folder, subject, sequence, camera, keypoints_px, joints_mm, lenses, params)
+
+
+def _video(
+    folder: Path,
+    subject: str,
+    sequence: str,
+    camera: int,
+    keypoints_px: np.ndarray,
+    joints_mm: np.ndarray,
+    lenses: dict[int, tuple[float, np.ndarray]],
+    params: NormalizeParams,
+) -> Iterator[Sample | Rejected]:
+    """One camera's frames, in order; the video is decoded straight through."""
+    path = need(folder / "imageSequence" / f"video_{camera}.avi", DATASET)
+    prefix = f"mpi_inf_3dhp/{subject}/{sequence}/video_{camera}"
+    lsp_px, lsp_mm = (values[:, LSP_14.indices_in(MPI_INF_3DHP_28)] for values in (keypoints_px, joints_mm))
+    moving = moved(lsp_mm, params.mpi_inf_3dhp_motion_mm)
+    focal_px, principal_px = lenses.get(camera, (float("nan"), np.full(2, np.nan)))
+    frames = video_frames(path, np.flatnonzero(moving))
+    for number in range(len(lsp_mm)):
+        sample_id = f"{prefix}/{number:06d}"
+        if not moving[number]:
+            yield Rejected(sample_id, f"moved less than {params.mpi_inf_3dhp_motion_mm:g} mm", bad=False)
+            continue
+        _, picture = next(frames)
+        if picture is not None and inside(lsp_px[number], picture.shape) < MIN_INSIDE:
+            yield Rejected(sample_id, f"fewer than {MIN_INSIDE} joints in the picture", bad=False)
+            continue
+        yield Sample(
+            sample_id=sample_id,
+            load_image=loaded(path, number, picture),
+            **_labels_2d(keypoints_px[number], MPI_INF_3DHP_28),
+            joints_3d_m=lsp_mm[number] / 1000,
+            focal_px=focal_px,
+            principal_px=principal_px,
+            subject=subject,
+            action=sequence,
+            camera=str(camera),
+            frame=number,
+        )
+
+
+def moved(joints_mm: np.ndarray, threshold_mm: float) -> np.ndarray:
+    """(F,) bool: frames of (F, J, 3) in which some joint has moved so far since the last such frame, and the first."""
+    chosen = np.zeros(len(joints_mm), bool)
+    last = None
+    for number, joints in enumerate(joints_mm):
+        if last is None or np.linalg.norm(joints - last, axis=1).max() >= threshold_mm:
+            chosen[number], last = True, joints
+    return chosen
+
+
+def inside(points_px: np.ndarray, shape: tuple[int, ...]) -> int:
+    """How many points (J, 2) lie in a picture of shape (height, width, ...)."""
+    return int(((points_px >= 0) & (points_px < (shape[1], shape[0]))).all(1).sum())
+
+
+def _labels_2d(points_px: np.ndarray, joints: Any) -> dict[str, Any]:
+    """The 2D side of a sample from the data set's own joints (J, 2): all count; the person is LSP's 14."""
+    keypoints, visible = keypoints_19(points_px, np.ones(len(joints), bool), joints)
+    return {
+        "keypoints_2d_px": keypoints,
+        "visible": visible,
+        "center_px": box_center(keypoints, visible),
+        "person_px": box_diagonal(keypoints, visible),
+    }
+
+
+def _train_labels(path: Path) -> dict[str, list[np.ndarray]]:
+    """annot.mat: for each camera annot2 (F, 28, 2) pixels and annot3 (F, 28, 3) millimetres, camera frame."""
+    try:
+        content = scipy.io.loadmat(path)
+        labels = {
+            name: [np.asarray(cell, np.float64).reshape(-1, 28, size) for cell in content[name].ravel()]
+            for name, size in (("annot2", 2), ("annot3", 3))
+        }
+        _ = [labels[name][camera] for name in labels for camera in CAMERAS]
+    except Exception as error:  # SciPy raises many kinds for a broken file
+        raise UserError(f"{path}: expected annot2 and annot3 of 14 cameras, found something else ({error})") from None
+    return labels
+
+
+def read_calibration(path: Path) -> dict[int, tuple[float, np.ndarray]]:
+    """camera.calibration: by camera number the focal length and the principal point (2,), pixels."""
+    lenses, camera = {}, -1
+    try:
+        for line in path.read_text().splitlines():
+            words = line.split()
+            if words[:1] == ["name"]:
+                camera = int(words[1])
+            elif words[:1] == ["intrinsic"]:
+                matrix = np.array(words[1:17], np.float64).reshape(4, 4)
+                lenses[camera] = (float(matrix[0, 0] + matrix[1, 1]) / 2, matrix[:2, 2])
+    except ValueError as error:
+        raise UserError(f"{path}: expected name and intrinsic lines, found something else ({error})") from None
+    return lenses
+
+
+def _test(raw: Path) -> Iterator[Sample | Rejected]:
+    for sequence in TEST_SEQUENCES:
+        folder = need(raw / "mpi_inf_3dhp_test_set" / sequence, DATASET)
+        labels = _test_labels(need(folder / "annot_data.mat", DATASET))
+        pictures = need(folder / "imageSequence", DATASET)
+        valid = np.flatnonzero(labels["valid_frame"])
+        focal_px, principal_px = _test_lens(sequence, [pictures / f"img_{k + 1:06d}.jpg" for k in valid])
+        for index in valid.tolist():
+            native_m = labels["univ_annot3"][index] / 1000
+            yield Sample(
+                sample_id=f"mpi_inf_3dhp/{sequence}/img_{index + 1:06d}",
+                load_image=lazily(pictures / f"img_{index + 1:06d}.jpg"),
+                **_labels_2d(labels["annot2"][index], MPI_INF_3DHP_17),
+                joints_3d_m=native_m[LSP_14.indices_in(MPI_INF_3DHP_17)],
+                joints_3d_native_m=native_m,
+                focal_px=focal_px,
+                principal_px=principal_px,
+                subject=sequence,
+                action=ACTIVITIES.get(int(labels["activity_annotation"][index]), ""),
+                frame=index + 1,
+            )
+
+
+def _test_labels(path: Path) -> dict[str, np.ndarray]:
+    """annot_data.mat (MATLAB 7.3): valid_frame and activity_annotation (F,), annot2 (F, 17, 2), univ_annot3 (F, 17, 3).
+
+    univ_annot3 is the truth to use: millimetres, camera frame, scaled to the universal skeleton.
+    """
+    shapes = {"valid_frame": (-1,), "annot2": (-1, 17, 2), "univ_annot3": (-1, 17, 3), "activity_annotation": (-1,)}
+    try:
+        with h5py.File(path, "r") as file:
+            return {name: np.asarray(file[name], np.float64).reshape(shape) for name, shape in shapes.items()}
+    except (OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path}: expected {', '.join(shapes)}, found something else ({error}); fetch it") from None
+
+
+def _test_lens(sequence: str, pictures: list[Path]) -> tuple[float, np.ndarray]:
+    """Focal length and principal point of a test sequence, from the size of its first readable picture.
+
+    # ASSUME: the principal point is the picture's middle, as in the owners' perspective correction.
+    """
+    for path in pictures:
+        try:
+            height, width = load_rgb(path).shape[:2]
+        except UserError:
+            continue
+        return TEST_FOCAL_WIDTHS[sequence] * width, np.array([(width - 1) / 2, (height - 1) / 2])
+    return float("nan"), np.full(2, np.nan)
