@@ -60,12 +60,16 @@ def recover(
     person: Person, source: NetworkSource, body: BodyModel, faces: np.ndarray, image_px: int, out: Path
 ) -> None:
     """One person's overlay, mesh and parameters."""
-    crop, crop_to_image = crop_person(
-        person.image, center_px=person.center_px, person_px=person.person_px, crop_px=augment.CROP_REFERENCE_PX
+    crop = crop_person(
+        person.image,
+        keypoints_px=np.empty((0, 2)),
+        center_px=person.center_px,
+        person_px=person.person_px,
+        crop_px=augment.CROP_REFERENCE_PX,
     )
     to_view = augment.view_matrices(augment.plain_views(1), crop_px=augment.CROP_REFERENCE_PX, image_px=image_px)[0]
-    bodies = bodies_of(source(augment.warp(crop, to_view, image_px)[None]), body)
-    view_to_image = compose(crop_to_image, invert(to_view))
+    bodies = bodies_of(source(augment.warp(crop.image, to_view, image_px)[None]), body)
+    view_to_image = compose(crop.crop_to_image, invert(to_view))
     transl, camera = camera_in_image(bodies.camera[0], view_to_image, image_px)
     vertices = bodies.vertices[0] + transl
     pictures = [
