@@ -202,8 +202,13 @@ class _Table:
         for name, (kind, shape) in self.columns.items():
             dataset = self.group[name]
             dataset.resize((end, *shape))
-            if self.rows:
-                dataset[self.written : end] = _stack([row.get(name) for row in self.rows], kind, shape)
+            values = [row.get(name) for row in self.rows]
+            if kind is _BYTES:  # one by one: h5py would take arrays of equal lengths for a matrix
+                for place, value in enumerate(values, start=self.written):
+                    if value is not None:
+                        dataset[place] = value
+            elif values:
+                dataset[self.written : end] = _stack(values, kind, shape)
         self.rows, self.written = [], end
 
     def _create(self, name: str) -> None:
@@ -221,10 +226,6 @@ class _Table:
 
 def _stack(values: list[Any], kind: Any, shape: tuple[int, ...]) -> np.ndarray:
     """One column's values, None filled in."""
-    if kind is _BYTES:
-        stacked = np.empty(len(values), object)
-        stacked[:] = [np.empty(0, np.uint8) if value is None else value for value in values]
-        return stacked
     if kind is _TEXT:
         return np.array(["" if value is None else value for value in values], object)
     missing = np.full(shape, np.nan if kind is np.float32 else 0)

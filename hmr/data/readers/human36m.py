@@ -159,8 +159,8 @@ def _takes(root: ElementTree.Element) -> dict[str, list[Take]]:
     header, *rows = [[_text(cell) for cell in row] for row in root.find("mapping")]
     takes: dict[str, list[Take]] = {subject: [] for subject in header[2:] if subject}
     for action, number, *names in rows:
-        if not (action.isdigit() and number.isdigit()):
-            continue  # the rows below the table sum it up
+        if not action.isdigit() or int(action) not in actions or number not in ("1", "2"):
+            continue  # rows below the table proper
         for subject, prefix in zip(header[2:], names, strict=False):
             if prefix and not prefix.startswith(TOY_ACTION):
                 takes[subject].append(Take(prefix, actions[int(action)], int(number) - 1))
