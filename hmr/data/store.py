@@ -64,7 +64,7 @@ class Counts:
     def summary(self) -> str:
         """One line for people."""
         left_out = (self.bad + self.filtered).most_common()
-        reasons = "; ".join(f"{count:,} {kind}" for kind, count in left_out)
+        reasons = "; ".join(f"{kind}: {count:,}" for kind, count in left_out)
         return f"{self.kept:,} kept, {sum(n for _, n in left_out):,} left out" + (f" ({reasons})" if reasons else "")
 
     def bad_fraction(self) -> float:
@@ -113,7 +113,7 @@ def _columns(attributes: Mapping[str, Any]) -> dict[str, tuple[Any, tuple[int, .
 
 
 def _check(counts: Counts, path: Path, params: NormalizeParams) -> None:
-    top = "; ".join(f"{count:,} {kind}" for kind, count in counts.bad.most_common(3))
+    top = "; ".join(f"{kind}: {count:,}" for kind, count in counts.bad.most_common(3))
     if counts.bad_fraction() > params.max_quarantine_fraction:
         raise UserError(
             f"{path}: expected at most {params.max_quarantine_fraction:.0%} broken samples, found "
@@ -131,7 +131,7 @@ def _row(sample: Sample, params: NormalizeParams) -> dict[str, Any] | Rejected:
         image = sample.load_image()
         labels = None if sample.load_part_labels is None else sample.load_part_labels()
     except UserError as error:
-        return Rejected(sample.sample_id, f"file cannot be read: {error}")
+        return Rejected(sample.sample_id, f"unreadable file: {error}")
     if labels is not None and (wrong := _part_fault(labels, image)):
         return Rejected(sample.sample_id, wrong)
     crop = crop_person(

@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> None:
 def _attributes(dataset: str, split: str, raw: Path) -> dict[str, Any]:
     """Root attributes: who made the data, under which licence, from which files."""
     manifest = read_json(raw / MANIFEST) if (raw / MANIFEST).is_file() else {}
+    if not isinstance(manifest, dict):
+        raise UserError(f"{raw / MANIFEST}: expected source, licence and files, found a list; make the raw data again")
     attributes = {
         "dataset": dataset,
         "split": split,

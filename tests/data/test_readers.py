@@ -78,6 +78,16 @@ def test_lsp_extended_in_either_order(tmp_path, order):
         np.testing.assert_array_equal(sample.keypoints_2d_px[sample.visible], truth[truth[:, 2] == 1, :2])
 
 
+@pytest.mark.parametrize("dataset, flag", [("lsp", 0), ("lsp_extended", 1)])
+def test_the_high_resolution_release_is_not_taken_for_the_other(tmp_path, dataset, flag):
+    joints = np.random.default_rng(2).uniform(0, 1000, (3, 14, 8))
+    joints[2] = flag
+    (tmp_path / "images").mkdir()
+    scipy.io.savemat(tmp_path / "joints.mat", {"joints": joints})
+    with pytest.raises(UserError, match="high-resolution"):
+        read(dataset, tmp_path)
+
+
 def test_pictures_that_are_missing_empty_cut_short_or_none(tmp_path):
     write_lsp(tmp_path, count=10)
     images = tmp_path / "images"

@@ -162,7 +162,7 @@ def test_broken_samples_are_listed_with_their_reasons(tmp_path):
     small = Rejected("lsp/small", "mask of 60 px or less", bad=False)
     counts = write(tmp_path / "a.h5", [*bad, small, *(plain(k) for k in range(10, 40))])
     assert counts.bad.total() == 6 and counts.filtered == {"mask of 60 px or less": 1} and counts.kept == 30
-    assert "30 kept, 7 left out" in counts.summary() and "1 file cannot be read" in counts.summary()
+    assert "30 kept, 7 left out" in counts.summary() and "unreadable file: 1" in counts.summary()
     with open_store(tmp_path / "a.h5") as store:
         listed = store.quarantine()
         assert [entry.sample_id for entry in listed] == [*(sample.sample_id for sample in bad), "lsp/small"]
@@ -175,7 +175,7 @@ def test_too_much_broken_data_stops_the_run_and_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.h5"
     write(path, [plain(0)])
     before = path.read_bytes()
-    with pytest.raises(UserError, match=r"at most 20% broken.* 30% \(3 file cannot be read\)"):
+    with pytest.raises(UserError, match=r"at most 20% broken.* 30% \(unreadable file: 3\)"):
         write(path, [*(broken(k) for k in range(3)), *(plain(k) for k in range(7))])
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.h5"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.io
 
 from hmr.body.joints import LSP_14
-from hmr.data.readers.extent import box_center
+from hmr.data.readers.extent import box_center, box_diagonal
 from hmr.data.readers.raw import lazily, load_grey, need
 from hmr.data.sample import Rejected, Sample, keypoints_19
 from hmr.errors import UserError
@@ -24,13 +24,12 @@ PERSON_PX = 150.0  # its owners ship the pictures at this scale; the method leav
 def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
     """Half of the set. The third row is 1 where a joint is occluded; such joints do not count (the method's code)."""
     images = need(raw / "images", DATASET)
-    joints = load_joints(need(raw / "joints.mat", DATASET), DATASET)
+    joints = load_joints(need(raw / "joints.mat", DATASET), DATASET, visible_flag=0)
     half = len(joints) // 2
     numbers = range(1, half + 1) if split == "train" else range(half + 1, len(joints) + 1)
     part_labels = _part_labels(raw) if split == "test" else None
     for number in numbers:
-        labels = joints[number - 1]
-        keypoints, visible = keypoints_19(labels[:, :2], labels[:, 2] == 0, LSP_14)
+        keypoints, visible = keypoints_19(*joints[number - 1], LSP_14)
         yield Sample(
             sample_id=f"lsp/im{number:04d}",
             load_image=lazily(images / f"im{number:04d}.jpg"),
@@ -42,8 +41,11 @@ def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Re
         )
 
 
-def load_joints(path: Path, dataset: str) -> np.ndarray:
-    """joints.mat as (N, 14, 3): x, y and the flag. LSP stores 3 x 14 x N, its extension 14 x 3 x N."""
+def load_joints(path: Path, dataset: str, *, visible_flag: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """joints.mat as positions (14, 2) and flags (14,) for each picture.
+
+    LSP stores 3 x 14 x N, its extension 14 x 3 x N; `visible_flag` is the third number's value at a joint that counts.
+    """
     try:
         joints = np.asarray(scipy.io.loadmat(path)["joints"], np.float64)
     except Exception as error:  # SciPy raises many kinds for a broken file
@@ -53,7 +55,14 @@ def load_joints(path: Path, dataset: str) -> np.ndarray:
     order = {(14, 3): (2, 0, 1), (3, 14): (2, 1, 0)}.get(joints.shape[:2])
     if joints.ndim != 3 or order is None:
         raise UserError(f"{path}: expected joints of 14 x 3 x N or 3 x 14 x N, found {joints.shape}; fetch it again")
-    return joints.transpose(order)
+    people = [(labels[:, :2], labels[:, 2] == visible_flag) for labels in joints.transpose(order)]
+    size_px = float(np.nanmedian([box_diagonal(*person) for person in people]))
+    if size_px > 2 * PERSON_PX:
+        raise UserError(
+            f"{path}: expected people of about {PERSON_PX:.0f} px, found {size_px:.0f} px; this is the high-resolution "
+            "release, take the one at the original scale"
+        )
+    return people
 
 
 def _part_labels(raw: Path) -> Callable[[int], Callable[[], np.ndarray]]:

@@ -16,9 +16,9 @@ DATASET = "lsp_extended"
 def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
     """All of it is for training. The method keeps people with few visible joints here (its code, not its paper)."""
     images = need(raw / "images", DATASET)
-    joints = load_joints(need(raw / "joints.mat", DATASET), DATASET)
+    joints = load_joints(need(raw / "joints.mat", DATASET), DATASET, visible_flag=1)
     for number, labels in enumerate(joints, start=1):
-        keypoints, visible = keypoints_19(labels[:, :2], labels[:, 2] == 1, LSP_14)
+        keypoints, visible = keypoints_19(*labels, LSP_14)
         yield Sample(
             sample_id=f"lsp_extended/im{number:05d}",
             load_image=lazily(images / f"im{number:05d}.jpg"),
