@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from hmr.errors import UserError
+from hmr.mocap.pool import Clip, LeftOut, open_pool, write_pool
+
+ATTRIBUTES = {"dataset": "mocap", "source": "studio", "licence": "CC0", "raw_sha256": "0" * 64}
+
+
+def clip(name: str, frames: int, seed: int = 0) -> Clip:
+    rng = np.random.default_rng(seed)
+    pose = rng.normal(0, 0.5, (frames, 24, 3))
+    return Clip(name, pose, rng.normal(size=10), 12 * np.arange(frames), 10.0, np.full(frames, 3.0))
+
+
+def one_line(error: pytest.ExceptionInfo) -> str:
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_pool_gives_back_its_frames(tmp_path: Path) -> None:
+    first, second = clip("a", 5), clip("b", 3, seed=1)
+    write_pool(tmp_path / "pool.h5", [first, second], attributes=ATTRIBUTES, left_out=[LeftOut("c", "broken")])
+    pool = open_pool(tmp_path / "pool.h5")
+    assert len(pool) == 8
+    np.testing.assert_array_equal(pool.pose_axis_angle[5:], second.pose_axis_angle.astype(np.float32))
+    np.testing.assert_array_equal(pool.betas[:5], np.tile(first.betas.astype(np.float32), (5, 1)))
+    with h5py.File(tmp_path / "pool.h5") as file:
+        assert dict(file.attrs) == {**ATTRIBUTES, "schema": 1}
+        assert file["quarantine/reason"].asstr()[:].tolist() == ["broken"]
+
+
+def test_samples_are_uniform_rows_and_depend_on_the_generator_alone(tmp_path: Path) -> None:
+    write_pool(tmp_path / "pool.h5", [clip("a", 4)], attributes=ATTRIBUTES)
+    pool = open_pool(tmp_path / "pool.h5")
+    pose, betas = pool.sample(np.random.default_rng(3), 4000)
+    assert pose.shape == (4000, 24, 3) and betas.shape == (4000, 10) and pose.dtype == betas.dtype == np.float32
+    counts = [(pose[:, 1, 0] == row[1, 0]).sum() for row in pool.pose_axis_angle]
+    assert sum(counts) == 4000 and min(counts) > 850
+    np.testing.assert_array_equal(pose, pool.sample(np.random.default_rng(3), 4000)[0])
+
+
+def test_equal_clips_give_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a.h5", "b.h5"):
+        write_pool(tmp_path / name, [clip("a", 1500), clip("b", 2)], attributes=ATTRIBUTES)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_missing_cut_and_foreign_files_are_named_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "pool.h5"
+    with pytest.raises(UserError, match="found nothing") as error:
+        open_pool(path)
+    one_line(error)
+    write_pool(path, [clip("a", 2000)], attributes=ATTRIBUTES)
+    whole = path.read_bytes()
+    for size in (0, 100, len(whole) // 2, len(whole) - 100):
+        path.write_bytes(whole[:size])
+        with pytest.raises(UserError, match="broken") as error:
+            open_pool(path)
+        assert str(path) in one_line(error)
+    with h5py.File(path, "w") as file:
+        file["pose_axis_angle"] = np.zeros((2, 72))
+    with pytest.raises(UserError, match="another HDF5 file"):
+        open_pool(path)
+
+
+def test_a_pool_of_another_schema_or_with_nan_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pool.h5"
+    write_pool(path, [clip("a", 3)], attributes=ATTRIBUTES)
+    with h5py.File(path, "r+") as file:
+        file["betas"][1] = np.nan
+    with pytest.raises(UserError, match="NaN"):
+        open_pool(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["schema"] = 2
+    with pytest.raises(UserError, match="schema 1, found 2"):
+        open_pool(path)
+
+
+def test_without_frames_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="found none to keep"):
+        write_pool(tmp_path / "pool.h5", [clip("a", 0)], attributes=ATTRIBUTES)
+    assert not list(tmp_path.iterdir())
