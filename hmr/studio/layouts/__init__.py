@@ -1,0 +1,1 @@
+"""One writer per data set: the studio's pictures and labels in the owners' raw layout, which the readers read."""
