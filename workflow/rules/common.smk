@@ -1,0 +1,96 @@
+"""What every stage file needs: the checked parameters, the fixed names, and helpers that only look.
+
+No rules and no side effects: each stage file includes this, so it runs eight times when the whole workflow is read.
+"""
+
+import math
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))  # this checkout's package, whichever one is installed
+
+from hmr.catalogue import BASELINE, BENCHMARKS, DATASETS
+from hmr.closure import step_files
+from hmr.errors import UserError
+from hmr.params import check_names, effective, load_params, read_yaml, to_plain, training_inputs
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def checked_params():
+    """Checked parameters and the same file as plain data; a mistake ends the run with one line and status 2."""
+    try:
+        if config:
+            raise UserError("--config: parameters live in params.yaml, where every step reads them; edit that file")
+        checked, plain = load_params(), read_yaml(Path("params.yaml"))
+        check_names(checked)
+    except UserError as error:
+        print(f"snakemake: {error}", file=sys.stderr)
+        sys.exit(2)
+    return checked, plain
+
+
+def code(step, *modules):
+    """Files behind `hmr STEP`, so that an edit redoes what depends on it."""
+    return [os.path.relpath(path) for path in step_files(step, *modules)]
+
+
+def share(cpus):
+    """Threads to declare for a job that keeps `cpus` processors busy, so that `--cores` above the machine's own
+    number runs no more jobs at once than the machine can carry."""
+    cores = workflow.cores or os.cpu_count()
+    return min(cores, math.ceil(cpus * cores / os.cpu_count()))
+
+
+def own_body():
+    """The user's own SMPL file, once it is there; until then `hmr body` says what is missing."""
+    source = params.body.source
+    return [source] if source != "open" and Path(source).is_file() else []
+
+
+def studio_code(wildcards):
+    """The download step, and the one layout that it picks by name."""
+    return code("download", f"hmr.studio.layouts.{wildcards.dataset}") if studio else code("download")
+
+
+def reader_code(wildcards):
+    """The normalize step, and the one reader that it picks by name."""
+    return code("normalize", f"hmr.data.readers.{wildcards.dataset}")
+
+
+def training_data(wildcards):
+    """The normalized sets that a variant trains on."""
+    names = training_inputs(params.variant(wildcards.variant))
+    return expand("results/normalize/{dataset}-train.h5", dataset=names)
+
+
+def training_params(wildcards):
+    """What a variant's training really depends on."""
+    return effective(params.variant(wildcards.variant))
+
+
+params, plain = checked_params()
+variants = list(params.variants)
+test_sets = list(dict.fromkeys(BENCHMARKS[name] for name in params.evaluate.benchmarks))
+studio = params.download.source == "studio"
+studio_amounts = plain["download"]["studio"] if studio else {}  # official data depends on none of it
+
+
+wildcard_constraints:
+    dataset="|".join([*DATASETS, "mocap"]),
+    split="train|test",
+    variant="|".join([*variants, BASELINE]),
+    benchmark="|".join(BENCHMARKS),
+
+
+# Inert unless a deployment method is asked for; names an environment that the rules need.
+container: "docker://python:3.12-slim"
+
+
+shell.prefix(
+    "".join(f"export {name}=1; " for name in THREAD_VARIABLES)
+    + f"export PATH={Path(sys.executable).parent}:$PATH PYTHONPATH={ROOT}; "
+)

@@ -1,0 +1,31 @@
+"""Turn each raw data set into one HDF5 per split: crops, the common keypoints, 3D joints.
+
+Needs:  data/raw/{dataset}/manifest.json and the folder it stands for
+Makes:  results/normalize/{dataset}-{split}.h5
+"""
+
+
+include: "common.smk"
+
+
+rule normalize_dataset:
+    input:
+        code=reader_code,
+        manifest="data/raw/{dataset}/manifest.json",
+    output:
+        dataset="results/normalize/{dataset}-{split}.h5",
+    log:
+        "logs/normalize/{dataset}-{split}.log",
+    threads: share(1)
+    resources:
+        mem_mb=3000,
+    params:
+        normalize=plain["normalize"],
+    shell:
+        "python -m hmr normalize {wildcards.dataset:q} --split {wildcards.split:q} --raw data/raw/{wildcards.dataset:q}"
+        " --out {output.dataset:q} > {log:q} 2>&1"
+
+
+rule normalize:
+    input:
+        [f"results/normalize/{name}-{split}.h5" for name in params.download.datasets for split in DATASETS[name].splits],

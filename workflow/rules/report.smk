@@ -1,0 +1,48 @@
+"""Make the paper's tables and galleries.
+
+Needs:  results/evaluate/{variant}/{benchmark}.json and .csv, results/predict/{variant}/{dataset}.h5,
+        results/normalize/{dataset}-test.h5, results/train/{variant}/training.csv, results/body/body.npz
+Makes:  results/report/tables.md, tables.tex, index.html and gallery-{variant}.jpg
+"""
+
+
+include: "common.smk"
+
+
+rule write_report:
+    input:
+        code=code("report"),
+        metrics=expand(
+            "results/evaluate/{variant}/{benchmark}.json",
+            variant=[*variants, BASELINE],
+            benchmark=params.evaluate.benchmarks,
+        ),
+        samples=expand(
+            "results/evaluate/{variant}/{benchmark}.csv",
+            variant=[*variants, BASELINE],
+            benchmark=params.evaluate.benchmarks,
+        ),
+        predictions=expand("results/predict/{variant}/{dataset}.h5", variant=[*variants, BASELINE], dataset=test_sets),
+        labels=expand("results/normalize/{dataset}-test.h5", dataset=test_sets),
+        curves=expand("results/train/{variant}/training.csv", variant=variants),
+        body="results/body/body.npz",
+    output:
+        markdown=report("results/report/tables.md", category="Report"),
+        latex="results/report/tables.tex",
+        page=report("results/report/index.html", category="Report"),
+        galleries=expand("results/report/gallery-{variant}.jpg", variant=variants),
+    log:
+        "logs/report/report.log",
+    threads: share(1)
+    resources:
+        mem_mb=3000,
+    params:
+        report=plain["report"],
+    shell:
+        "python -m hmr report --evaluate {input.metrics:q} --predict {input.predictions:q} --normalize {input.labels:q}"
+        " --train {input.curves:q} --body {input.body:q} --out results/report > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        rules.write_report.output,
