@@ -177,7 +177,9 @@ def test_own_joints_are_found_by_name():
             np.testing.assert_array_equal(points[row], shot.joints_3d_m[SMPL_24.index(joint), :2])
 
 
-@pytest.mark.parametrize("point, expected", [((20, 34), True), ((20, 27), False), ((-3, 34), False), ((20.4, 29.6), True)])
+@pytest.mark.parametrize(
+    "point, expected", [((20, 34), True), ((20, 27), False), ((-3, 34), False), ((20.4, 29.6), True)]
+)
 def test_joints_inside_the_body_are_seen_where_the_torso_is(point, expected):
     shot = shot_of("mpii", 0)
     shot.joints_3d_m[SMPL_24.index("pelvis"), :2] = point

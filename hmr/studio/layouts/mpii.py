@@ -46,8 +46,10 @@ def _labels(shot: Shot) -> dict[str, Any]:
         {"x": points[k, 0], "y": points[k, 1], "id": k, "is_visible": int(seen[k])} for k in np.flatnonzero(within)
     ]
     rows, columns = np.nonzero(shot.part_labels)
-    box = np.array([[0, 0], shot.image.shape[1::-1]]) if not len(rows) else np.array(
-        [[columns.min(), rows.min()], [columns.max(), rows.max()]]
+    box = (
+        np.array([[0, 0], shot.image.shape[1::-1]])
+        if not len(rows)
+        else np.array([[columns.min(), rows.min()], [columns.max(), rows.max()]])
     )
     center, size = box.mean(0), np.ptp(box, 0)
     return {
