@@ -1,6 +1,12 @@
 """The fixed names: data sets, their splits, benchmarks. What each licence asks is in `DATASETS`."""
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from hmr.errors import UserError
+from hmr.params import Params, training_inputs
 
 
 @dataclass(frozen=True)
@@ -94,3 +100,26 @@ BENCHMARKS = {
     "lsp-keypoints": "lsp",
 }
 BASELINE = "mean-body"
+
+
+def check_names(params: Params, origin: str = "params.yaml") -> None:
+    """Refuse data sets and benchmarks that are unknown, and data sets that are used but not downloaded."""
+    for name in params.download.datasets:
+        _known(name, DATASETS, f"{origin}: download.datasets")
+    for name in params.evaluate.benchmarks:
+        _known(name, BENCHMARKS, f"{origin}: evaluate.benchmarks")
+    uses = {f"train.variants.{name}": training_inputs(train) for name, train in params.variants.items()}
+    uses["evaluate.benchmarks"] = tuple(BENCHMARKS[name] for name in params.evaluate.benchmarks)
+    for where, names in uses.items():
+        for name in names:
+            _known(name, DATASETS, f"{origin}: {where}")
+            if name not in params.download.datasets:
+                raise UserError(f"{origin}: {where} uses {name}, which download.datasets lacks; add it there")
+
+
+def _known(name: str, known: Mapping[str, Any], where: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise UserError(
+            f"{where}: unknown name {name!r}; known: {', '.join(known)}" + "".join(f"; did you mean {n}?" for n in near)
+        )

@@ -12,10 +12,10 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # this checkout's package, whichever one is installed
 
-from hmr.catalogue import BASELINE, BENCHMARKS, DATASETS
+from hmr.catalogue import BASELINE, BENCHMARKS, DATASETS, check_names
 from hmr.closure import step_files
 from hmr.errors import UserError
-from hmr.params import check_names, effective, load_params, read_yaml, to_plain, training_inputs
+from hmr.params import effective, load_params, read_yaml, to_plain, training_inputs
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
