@@ -1,0 +1,253 @@
+"""The benchmarks: which samples count, which joints, which alignment. Labels and predictions in, metrics out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from hmr.body.joints import COCOPLUS_19, LSP_14, MPI_INF_3DHP_17
+from hmr.catalogue import BENCHMARKS
+from hmr.data.store import Store
+from hmr.errors import UserError
+from hmr.evaluation import segmentation
+from hmr.evaluation.metrics import (
+    auc_percent,
+    centred,
+    joint_errors_mm,
+    mean_by,
+    pck_percent,
+    perspective_corrected,
+    torso_px,
+)
+from hmr.evaluation.predictions import PARTS, Predictions
+from hmr.geometry.alignment import similarity_align
+
+LSP_HIPS = [LSP_14.index(f"{side}_hip") for side in ("right", "left")]
+LSP_SHOULDERS = [LSP_14.index(f"{side}_shoulder") for side in ("right", "left")]
+FRONTAL_CAMERA = "60457274"  # Human3.6M's camera of index 3
+MPI_ROOT = MPI_INF_3DHP_17.index("pelvis")
+# Joints that belong to a joint group of the owners' code; the others count in MPJPE only.
+MPI_GROUPED = [i for i, joint in enumerate(MPI_INF_3DHP_17.joints) if joint not in ("pelvis", "spine2", "head")]
+MPI_SCENES = {
+    **{"TS1": "studio-green-screen", "TS2": "studio-green-screen", "TS3": "studio", "TS4": "studio"},
+    **{"TS5": "outdoor", "TS6": "outdoor"},
+}
+TORSO_FRACTION = 0.2
+
+
+@dataclass(frozen=True)
+class Result:
+    """Metrics of the whole benchmark, and columns with a row for each sample that counted."""
+
+    metrics: dict[str, Any]
+    per_sample: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a benchmark needs of predictions, and how it counts."""
+
+    needed: tuple[str, ...]
+    evaluate: Callable[[Store, Predictions], Result]
+
+
+def human36m_p1(labels: Store, predictions: Predictions) -> Result:
+    """Protocol 1: both takes, all cameras (paper section 4.1)."""
+    return _human36m(labels, predictions, np.ones(len(labels), bool))
+
+
+def human36m_p2(labels: Store, predictions: Predictions) -> Result:
+    """Protocol 2: the first take, the frontal camera (paper section 4.1)."""
+    return _human36m(labels, predictions, (labels["trial"] == 0) & (labels["camera"] == FRONTAL_CAMERA))
+
+
+def _human36m(labels: Store, predictions: Predictions, counted: np.ndarray) -> Result:
+    """14 joints from the middle of the hips, without and with alignment; frames count alike, then actions do."""
+    if not counted.any():
+        raise UserError(f"{labels.path}: expected samples of this protocol's takes and cameras, found none")
+    names = {name: labels[name][counted] for name in ("sample_id", "subject", "action", "trial", "camera", "frame")}
+    pred, gt = predictions["joints_3d_m"][counted], _joints(labels, "joints_3d_m", counted)
+    plain, aligned = (errors.mean(1) for errors in _both_errors_mm(pred, gt, LSP_HIPS))
+    metrics = {
+        "mpjpe_mm": plain.mean(),
+        "pa_mpjpe_mm": aligned.mean(),
+        "median_mpjpe_mm": np.median(plain),
+        "median_pa_mpjpe_mm": np.median(aligned),
+        **_action_means(plain, aligned, names),
+        "num_samples": len(plain),
+    }
+    return Result(metrics, {**names, "mpjpe_mm": plain, "pa_mpjpe_mm": aligned})
+
+
+def _action_means(plain: np.ndarray, aligned: np.ndarray, names: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Each action's mean over its videos' means, and the mean over actions."""
+    video = list(zip(*(names[name].tolist() for name in ("action", "subject", "trial", "camera")), strict=True))
+    joined = np.array(["\t".join(map(str, entry)) for entry in video])
+    by_action: dict[str, dict[str, Any]] = {}
+    for key, values in {"mpjpe_mm": plain, "pa_mpjpe_mm": aligned}.items():
+        of_videos = mean_by(values, joined)
+        of_actions = mean_by(np.array([*of_videos.values()]), [entry.split("\t")[0] for entry in of_videos])
+        for action, mean in of_actions.items():
+            by_action.setdefault(action, {"num_samples": int((names["action"] == action).sum())})[key] = mean
+    return {
+        "per_action": by_action,
+        "action_mean_mpjpe_mm": np.mean([entry["mpjpe_mm"] for entry in by_action.values()]),
+        "action_mean_pa_mpjpe_mm": np.mean([entry["pa_mpjpe_mm"] for entry in by_action.values()]),
+    }
+
+
+def mpi_inf_3dhp(labels: Store, predictions: Predictions) -> Result:
+    """17 joints from the pelvis after perspective correction; PCK and AUC over the 14 grouped (paper section 4.1)."""
+    everything = np.ones(len(labels), bool)
+    pred, gt = predictions["joints_3d_native_m"], _joints(labels, "joints_3d_native_m", everything)
+    if pred.shape[1] != gt.shape[1]:
+        raise UserError(
+            f"joints_3d_native_m: expected {gt.shape[1]} joints, found {pred.shape[1]}; order as the labels'"
+        )
+    plain, aligned = _both_errors_mm(_corrected(labels, pred), gt, [MPI_ROOT])
+    sequence = labels["subject"]
+    scene = np.array([MPI_SCENES.get(name, "other") for name in sequence.tolist()])
+    metrics = {
+        **_mpi_metrics(plain, aligned),
+        "per_sequence": _mpi_groups(plain, aligned, sequence),
+        "per_scene": _mpi_groups(plain, aligned, scene),
+    }
+    per_sample = {
+        **{"sample_id": labels["sample_id"], "sequence": sequence, "scene": scene, "activity": labels["action"]},
+        **{"frame": labels["frame"], "mpjpe_mm": plain.mean(1), "pa_mpjpe_mm": aligned.mean(1)},
+        "pck_150mm_percent": 100 * (plain[:, MPI_GROUPED] < 150).mean(1),
+    }
+    return Result(metrics, per_sample)
+
+
+def _corrected(labels: Store, pred_m: np.ndarray) -> np.ndarray:
+    focal_px, principal_px = labels["focal_px"].astype(float), labels["principal_px"].astype(float)
+    if not (np.isfinite(focal_px).all() and np.isfinite(principal_px).all()):
+        raise UserError(f"{labels.path}: expected each sample's camera (focal_px, principal_px), found some without")
+    return perspective_corrected(pred_m, root_px=_root_px(labels), focal_px=focal_px, principal_px=principal_px)
+
+
+def _root_px(labels: Store) -> np.ndarray:
+    """(N, 2) Middle of the labelled hips in the source image.
+
+    # ASSUME: the owners' code takes the predicted 2D pelvis; here it is the labels' middle of the hips, or of the crop
+    where hips are not labelled, so that all programs' predictions are turned alike.
+    """
+    hips = labels["keypoints_2d_px"].astype(float)[:, LSP_HIPS].mean(1)
+    middle = np.where(np.isfinite(hips), hips, (int(labels.attributes["crop_px"]) - 1) / 2)
+    return _to_source(labels["crop_to_image"], middle[:, None])[:, 0]
+
+
+def _mpi_metrics(plain: np.ndarray, aligned: np.ndarray) -> dict[str, float | int]:
+    metrics: dict[str, float | int] = {"num_samples": len(plain)}
+    for prefix, errors in (("", plain), ("pa_", aligned)):
+        grouped = errors[:, MPI_GROUPED]
+        metrics[f"{prefix}mpjpe_mm"] = float(errors.mean())
+        metrics[f"{prefix}pck_150mm_percent"] = pck_percent(grouped)
+        metrics[f"{prefix}auc_percent"] = auc_percent(grouped)
+    return metrics
+
+
+def _mpi_groups(plain: np.ndarray, aligned: np.ndarray, groups: np.ndarray) -> dict[str, dict[str, float | int]]:
+    return {name: _mpi_metrics(plain[groups == name], aligned[groups == name]) for name in np.unique(groups).tolist()}
+
+
+def lsp_segmentation(labels: Store, predictions: Predictions) -> Result:
+    """Person and six parts over all test images (paper section 4.2).
+
+    # ASSUME: the person's mask is the union of the six parts' labels, not Unite the People's separate file.
+    """
+    ids = labels["sample_id"]
+    counts = np.stack([_confusion(labels, predictions, row, ids[row]) for row in range(len(labels))])
+    pooled, person = counts.sum(0), segmentation.foreground(counts)
+    metrics = {
+        "fg_accuracy_percent": segmentation.accuracy_percent(person.sum(0)),
+        "fg_f1": segmentation.mean_f1(person.sum(0)),
+        "parts_accuracy_percent": segmentation.accuracy_percent(pooled),
+        "parts_f1": segmentation.mean_f1(pooled),
+        "num_samples": len(ids),
+    }
+    per_sample = {
+        "sample_id": ids,
+        "fg_accuracy_percent": segmentation.accuracy_percent(person),
+        "fg_f1": segmentation.mean_f1(person),
+        "parts_accuracy_percent": segmentation.accuracy_percent(counts),
+        "parts_f1": segmentation.mean_f1(counts),
+    }
+    return Result(metrics, per_sample)
+
+
+def _confusion(labels: Store, predictions: Predictions, row: int, sample_id: str) -> np.ndarray:
+    gt, data = labels.part_labels(row), predictions[PARTS][row]
+    pred = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if pred is None or pred.shape != gt.shape or pred.max(initial=0) >= segmentation.CLASSES:
+        found = "no picture" if pred is None else f"size {pred.shape}, ids up to {pred.max(initial=0)}"
+        raise UserError(f"{PARTS}: {sample_id}: expected a PNG of size {gt.shape} with ids 0 to 6, found {found}")
+    return segmentation.confusion(pred=pred, gt=gt)
+
+
+def lsp_keypoints(labels: Store, predictions: Predictions) -> Result:
+    """Labelled keypoints among LSP's 14 within 0.2 torso lengths, in the source image.
+
+    # ASSUME: the paper reports no such number. The torso is the longest way from a labelled shoulder to a labelled
+    hip; pictures without such a pair do not count.
+    """
+    count = len(LSP_14)
+    gt = _to_source(labels["crop_to_image"], labels["keypoints_2d_px"][:, :count])
+    labelled = labels["visible"][:, :count]
+    torso = torso_px(gt, labelled, shoulders=LSP_SHOULDERS, hips=LSP_HIPS)
+    relative = np.linalg.norm(predictions["keypoints_2d_px"][:, :count] - gt, axis=-1) / torso[:, None]
+    counted = labelled & np.isfinite(torso)[:, None]
+    rows = counted.any(1)
+    if not rows.any():
+        raise UserError(f"{labels.path}: expected pictures with a labelled shoulder and hip, found none")
+    hits = counted & (np.where(counted, relative, np.inf) < TORSO_FRACTION)
+    per_joint = {
+        joint: 100 * hits[:, k].sum() / counted[:, k].sum()
+        for k, joint in enumerate(COCOPLUS_19.joints[:count])
+        if counted[:, k].any()
+    }
+    key = f"pck_torso_{TORSO_FRACTION}_percent"
+    metrics = {key: 100 * hits.sum() / counted.sum(), "per_joint": per_joint, "num_samples": int(rows.sum())}
+    columns = {"keypoints": counted.sum(1)[rows], key: 100 * hits.sum(1)[rows] / counted.sum(1)[rows]}
+    return Result(metrics, {"sample_id": labels["sample_id"][rows], **columns})
+
+
+PROTOCOLS = {
+    "human36m-p1": Protocol(("joints_3d_m",), human36m_p1),
+    "human36m-p2": Protocol(("joints_3d_m",), human36m_p2),
+    "mpi_inf_3dhp": Protocol(("joints_3d_native_m",), mpi_inf_3dhp),
+    "lsp-segmentation": Protocol((PARTS,), lsp_segmentation),
+    "lsp-keypoints": Protocol(("keypoints_2d_px",), lsp_keypoints),
+}
+
+
+def protocol_for(benchmark: str, labels: Store) -> Protocol:
+    """A benchmark's protocol. UserError if there is none, or if the labels are not its data set's."""
+    if benchmark not in PROTOCOLS:
+        raise UserError(f"benchmark {benchmark!r}: not known; known: {', '.join(PROTOCOLS)}")
+    found = f"{labels.attributes['dataset']} {labels.attributes['split']}"
+    if found != f"{BENCHMARKS[benchmark]} test":
+        raise UserError(f"{labels.path}: {benchmark}: expected labels of {BENCHMARKS[benchmark]} test, found {found}")
+    return PROTOCOLS[benchmark]
+
+
+def _both_errors_mm(pred_m: np.ndarray, gt_m: np.ndarray, roots: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Errors (N, J) of root-centred joints, and after the best similarity."""
+    plain = joint_errors_mm(pred_joints_m=centred(pred_m, roots), gt_joints_m=centred(gt_m, roots))
+    return plain, joint_errors_mm(pred_joints_m=similarity_align(pred_m, onto=gt_m), gt_joints_m=gt_m)
+
+
+def _joints(labels: Store, name: str, counted: np.ndarray) -> np.ndarray:
+    joints = labels[name].astype(np.float64)[counted]
+    if not np.isfinite(joints).all():
+        raise UserError(f"{labels.path}: {name}: expected 3D joints of every sample, found some without")
+    return joints
+
+
+def _to_source(crop_to_image: np.ndarray, points_px: np.ndarray) -> np.ndarray:
+    """Crop pixels (N, K, 2) to source-image pixels."""
+    matrix = crop_to_image.astype(float)
+    return points_px @ np.swapaxes(matrix[..., :2], -1, -2) + matrix[:, None, :, 2]
