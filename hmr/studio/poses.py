@@ -135,7 +135,9 @@ def to_axis_angle(pose: Float[ndarray, "frames angles"], yaw_deg: Float[ndarray,
     full = np.zeros((len(pose), 24, 3))
 
     def put(joint: str, axes: str, *degrees: ndarray) -> None:
-        turns = [Rotation.from_euler(axis, turn, degrees=True) for axis, turn in zip(axes, degrees, strict=True)]
+        turns = [
+            Rotation.from_euler(axis, turn[:, None], degrees=True) for axis, turn in zip(axes, degrees, strict=True)
+        ]
         full[:, SMPL_24.index(joint)] = reduce(mul, turns).as_rotvec()
 
     put("pelvis", "YXZ", yaw_deg, angle["pitch"], -angle["roll"])
