@@ -1,0 +1,120 @@
+"""`hmr doctor`: what is installed, what is found, and what each missing thing needs. Changes nothing."""
+
+import argparse
+import importlib.metadata
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from hmr.body.file import read_body_file
+from hmr.catalogue import DATASETS, Dataset
+from hmr.errors import UserError
+from hmr.files import MANIFEST, read_json
+from hmr.params import Params, load_params
+
+_PACKAGES = ("torch", "numpy", "opencv-python-headless", "snakemake", "dvc", "smplx")
+_ENOUGH_DISK_GB = {"smoke": 2, "open": 10, "paper": 600}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `hmr doctor`."""
+    parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="where raw data sets lie")
+    parser.add_argument("--body", type=Path, default=Path("results/body/body.npz"), metavar="FILE", help="body file")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="FILE", help="parameters")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print one section after the other."""
+    params = load_params(args.params)
+    sections = {
+        "Software": software(),
+        "Device": device(),
+        f"Data (source: {params.download.source})": data(args.raw, params),
+        "Body": body(args.body, params),
+        "Disk": disk(Path(), params.preset),
+    }
+    for title, lines in sections.items():
+        print("\n".join([title, *(f"  {line}" for line in lines)]))
+
+
+def software() -> Iterator[str]:
+    """Versions of Python and of the packages that matter most."""
+    yield f"python {platform.python_version()}"
+    for name in _PACKAGES:
+        try:
+            yield f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            yield f"{name} missing: pip install -e ."
+
+
+def device() -> Iterator[str]:
+    """What trains."""
+    if torch.cuda.is_available():
+        yield f"cuda: {torch.cuda.get_device_name()}"
+    else:
+        yield "cpu: no GPU found; the smoke and open presets do without one, paper does not"
+
+
+def data(raw: Path, params: Params) -> Iterator[str]:
+    """Each data set: found or not, wanted or not, and what a missing one needs."""
+    for name, dataset in DATASETS.items():
+        wanted = name in params.download.datasets
+        if (found := found_source(raw / name)) is not None:
+            yield f"{name}: found in {raw / name} ({found})"
+        elif not wanted:
+            yield f"{name}: not here, and not in download.datasets"
+        elif params.download.source == "studio":
+            yield f"{name}: not here yet; the workflow renders it"
+        else:
+            yield from needs(name, dataset, raw)
+    yield from _mocap(raw, params)
+
+
+def found_source(folder: Path) -> str | None:
+    """Where a raw folder's data came from, or None where there is none."""
+    if (folder / MANIFEST).is_file():
+        manifest = read_json(folder / MANIFEST)
+        return str(manifest.get("source", "official")) if isinstance(manifest, dict) else "official"
+    return "no manifest yet" if folder.is_dir() and any(folder.iterdir()) else None
+
+
+def needs(name: str, dataset: Dataset, raw: Path) -> Iterator[str]:
+    """What a missing data set takes: where to go, what the licence asks, where its files belong."""
+    yield f"{name}: missing ({dataset.title})"
+    yield f"  from     {dataset.homepage}"
+    yield f"  licence  {dataset.licence}"
+    yield from (f"  file     {raw / name / file}" for file in dataset.files)
+
+
+def body(path: Path, params: Params) -> Iterator[str]:
+    """The body file, and the one that it is made from."""
+    source = params.body.source
+    if source != "open" and not Path(source).is_file():
+        yield f"{source}: missing; register at https://smpl.is.tue.mpg.de and put the model file there"
+    if not path.is_file():
+        yield f"{path}: not here yet; the workflow makes it"
+        return
+    try:
+        yield f"{path}: found, {read_body_file(path)['v_template'].shape[0]} vertices"
+    except UserError as error:
+        yield str(error)
+
+
+def disk(folder: Path, preset: str) -> Iterator[str]:
+    """Free space, and whether it is enough for the preset."""
+    free_gb, enough_gb = shutil.disk_usage(folder).free / 1e9, _ENOUGH_DISK_GB.get(preset)
+    verdict = "" if enough_gb is None or free_gb > enough_gb else f"; preset {preset} wants about {enough_gb} GB"
+    yield f"{free_gb:.0f} GB free{verdict}"
+
+
+def _mocap(raw: Path, params: Params) -> Iterator[str]:
+    if (found := found_source(raw / "mocap")) is not None:
+        yield f"mocap: found in {raw / 'mocap'} ({found})"
+    elif params.download.source == "studio":
+        yield "mocap: not here yet; the workflow makes it"
+    else:
+        yield "mocap: missing; any of C3D, ASF and AMC, AMASS npz, MoSh pkl (docs/datasets.md)"
+        yield f"  file     {raw / 'mocap'}/..."
