@@ -1,0 +1,230 @@
+"""From CMU's skeleton to SMPL's: the actor's shape, then every frame's pose.
+
+Both stand upright in their rest poses, arms out, facing +z, y up. A bone of CMU that moves as a joint of SMPL hands
+its world rotation on, after an alignment that makes the rest bones point the same way (CMU's legs are apart, SMPL's
+are not). Where CMU's bone only stands for a place in the trunk, the two rest poses are taken as they are.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
+
+from hmr.body.joints import SMPL_24, SMPL_PARENTS
+from hmr.body.model import BodyModel
+from hmr.errors import UserError
+from hmr.mocap.asf_amc import PosedSkeleton, Skeleton, pose_skeleton
+
+LENGTH_SIGMA_M = 0.02  # how far CMU's and SMPL's joint centres may differ; betas have the sigma 1 of SMPL's prior
+
+
+def _both_sides(one_side: dict[str, str]) -> dict[str, str]:
+    return {f"{side}_{joint}": f"{side[0]}{bone}" for side in ("left", "right") for joint, bone in one_side.items()}
+
+
+# The bone of CMU that turns as SMPL's joint does. CMU's root lies where SMPL's spine1 does, so its lowerback is what
+# SMPL's spine1 moves, and so on upwards; the end of its lowerneck is SMPL's neck.
+TURNS_AS = {
+    "pelvis": "root",
+    **{"spine1": "lowerback", "spine2": "upperback", "spine3": "thorax", "neck": "upperneck", "head": "head"},
+    **_both_sides({"hip": "femur", "knee": "tibia", "ankle": "foot", "foot": "toes"}),
+    **_both_sides({"collar": "clavicle", "shoulder": "humerus", "elbow": "radius", "wrist": "hand"}),
+}
+# The bone at whose end SMPL's joint is.
+ENDS_AT = {
+    **{"neck": "lowerneck", "head": "upperneck"},
+    **_both_sides({"hip": "hipjoint", "knee": "femur", "ankle": "tibia", "foot": "foot"}),
+    **_both_sides({"shoulder": "clavicle", "elbow": "humerus", "wrist": "wrist"}),
+}
+SHARED_JOINTS = tuple(joint for joint in SMPL_24.joints if joint in ENDS_AT)
+_LENGTHS = tuple(
+    (f"{side}_{a}", f"{side}_{b}")
+    for side in ("left", "right")
+    for a, b in (
+        *(("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"), ("elbow", "wrist")),
+        *(("hip", "shoulder"),),
+    )
+) + (("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"))
+# Joints whose bone goes to another joint that both skeletons know, so that its direction means the same in both.
+_ALIGNED = {
+    f"{side}_{joint}": f"{side}_{child}"
+    for side in ("left", "right")
+    for joint, child in (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"))
+} | {"left_elbow": "left_wrist", "right_elbow": "right_wrist"}
+
+
+@dataclass(frozen=True)
+class RestJoints:
+    """SMPL's joints in the rest pose, as they depend on the shape."""
+
+    template_m: Float[ndarray, "24 3"]
+    shapedirs_m: Float[ndarray, "24 3 10"]
+
+    @classmethod
+    def of(cls, body: BodyModel) -> "RestJoints":
+        """Those of a body model."""
+        return cls(body.joint_template.double().numpy(), body.joint_shapedirs.double().numpy())
+
+    def at(self, betas: Float[ndarray, "10"]) -> Float[ndarray, "24 3"]:
+        """The joints of one shape, metres."""
+        return self.template_m + self.shapedirs_m @ betas
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A CMU subject with the SMPL shape that has the same limbs."""
+
+    skeleton: Skeleton
+    metres_per_unit: float
+    betas: Float[ndarray, "10"]
+    rest_joints_m: Float[ndarray, "24 3"]
+
+    @cached_property
+    def alignments(self) -> Float[ndarray, "24 3 3"]:
+        """For each joint the rotation from SMPL's rest pose to CMU's."""
+        return _alignments(self.rest_joints_m, rest_pose(self.skeleton), self.skeleton)
+
+
+@dataclass(frozen=True)
+class Retargeted:
+    """SMPL poses, and how far their joints are from CMU's."""
+
+    pose_axis_angle: Float[ndarray, "frames 24 3"]
+    fit_error_mm: Float[ndarray, "frames"]
+
+
+def make_actor(skeleton: Skeleton, metres_per_unit: float, body: RestJoints, origin: object) -> Actor:
+    """Fit the shape once per subject. UserError if the skeleton lacks bones of CMU's."""
+    if missing := sorted({*TURNS_AS.values(), *ENDS_AT.values()} - set(skeleton.names)):
+        raise UserError(
+            f"{origin}: expected CMU's bones, found no {', '.join(missing[:4])}; only such skeletons are read"
+        )
+    betas = fit_betas(skeleton, body)
+    return Actor(skeleton, metres_per_unit, betas, body.at(betas))
+
+
+def rest_pose(skeleton: Skeleton) -> PosedSkeleton:
+    """The skeleton with all angles zero, as one frame."""
+    return pose_skeleton(skeleton, np.zeros((1, skeleton.starts[-1])))
+
+
+def fit_betas(skeleton: Skeleton, body: RestJoints) -> Float[ndarray, "10"]:
+    """The most likely shape whose limbs, widths and trunk are as long as the actor's.
+
+    # ASSUME: what no length shows (how heavy the actor is) stays at the mean; MoSh would see it from the markers.
+    """
+    ends = shared_points(rest_pose(skeleton), skeleton)[0]
+    first, second = ([SHARED_JOINTS.index(pair[k]) for pair in _LENGTHS] for k in (0, 1))
+    wanted = np.linalg.norm(ends[first] - ends[second], axis=-1)
+    start, stop = ([SMPL_24.index(pair[k]) for pair in _LENGTHS] for k in (0, 1))
+
+    def residuals(betas: ndarray) -> ndarray:
+        joints = body.at(betas)
+        lengths = np.linalg.norm(joints[start] - joints[stop], axis=-1)
+        return np.concatenate(((lengths - wanted) / LENGTH_SIGMA_M, betas))
+
+    return least_squares(residuals, np.zeros(10), method="lm").x
+
+
+def shared_points(posed: PosedSkeleton, skeleton: Skeleton) -> Float[ndarray, "frames shared 3"]:
+    """Where CMU's skeleton has the shared joints, metres."""
+    return posed.ends_m[:, [skeleton.index(ENDS_AT[joint]) for joint in SHARED_JOINTS]]
+
+
+def retarget(actor: Actor, channels: Float[ndarray, "frames channels"]) -> Retargeted:
+    """SMPL's pose in every frame of a CMU motion (metres, radians). Hands stay as in the rest pose."""
+    posed = pose_skeleton(actor.skeleton, channels)
+    turned = world_rotations(actor, posed)
+    joints = place_joints(turned, actor.rest_joints_m)[:, [SMPL_24.index(joint) for joint in SHARED_JOINTS]]
+    points = shared_points(posed, actor.skeleton)
+    distance_m = np.linalg.norm(_about_hips(joints) - _about_hips(points), axis=-1)
+    return Retargeted(local_axis_angle(turned), 1000 * distance_m.mean(-1))
+
+
+def world_rotations(actor: Actor, posed: PosedSkeleton) -> Float[ndarray, "frames 24 3 3"]:
+    """How far each SMPL joint is turned from SMPL's rest pose."""
+    skeleton, frames = actor.skeleton, len(posed.ends_m)
+    world = np.empty((frames, 24, 3, 3))
+    for joint, parent in enumerate(SMPL_PARENTS):
+        name = SMPL_24.joints[joint]
+        if name not in TURNS_AS:  # the hands
+            world[:, joint] = world[:, parent]
+            continue
+        turn = posed.rotations[:, skeleton.index(TURNS_AS[name])]
+        if name.endswith("_elbow"):
+            turn = _halfway(turn, posed.rotations[:, skeleton.index(f"{name[0]}wrist")])
+        world[:, joint] = turn @ actor.alignments[joint]
+    return world
+
+
+def place_joints(
+    world: Float[ndarray, "frames 24 3 3"], rest_joints_m: Float[ndarray, "24 3"]
+) -> Float[ndarray, "frames 24 3"]:
+    """SMPL's joints by their world rotations, pelvis at its rest place, metres."""
+    places = np.empty((len(world), 24, 3))
+    places[:, 0] = rest_joints_m[0]
+    for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
+        places[:, joint] = places[:, parent] + world[:, parent] @ (rest_joints_m[joint] - rest_joints_m[parent])
+    return places
+
+
+def world_of(pose_axis_angle: Float[ndarray, "frames 24 3"]) -> Float[ndarray, "frames 24 3 3"]:
+    """World rotations of SMPL's joints from a pose; undoes `local_axis_angle`."""
+    world = Rotation.from_rotvec(pose_axis_angle.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
+    for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
+        world[:, joint] = world[:, parent] @ world[:, joint]
+    return world
+
+
+def local_axis_angle(world: Float[ndarray, "frames 24 3 3"]) -> Float[ndarray, "frames 24 3"]:
+    """SMPL's pose: each joint against its parent, the root against the world, radians."""
+    local = world.copy()
+    parents = list(SMPL_PARENTS[1:])
+    local[:, 1:] = np.swapaxes(world[:, parents], -1, -2) @ world[:, 1:]
+    return Rotation.from_matrix(local.reshape(-1, 3, 3)).as_rotvec().reshape(-1, 24, 3)
+
+
+def mirror_pose(pose_axis_angle: Float[ndarray, "frames 24 3"]) -> Float[ndarray, "frames 24 3"]:
+    """The pose seen in a mirror: left and right exchanged, rotations reflected."""
+    return pose_axis_angle[:, SMPL_24.flip] * np.array([1.0, -1.0, -1.0])
+
+
+def resample(frames: int, source_hz: float, target_hz: float) -> ndarray:
+    """The source frames nearest to a steady target rate; every frame if the source is slower. Poses stay measured."""
+    step = max(1.0, source_hz / target_hz)
+    return np.floor(np.arange(0, frames, step) + 1e-6).astype(np.int64)
+
+
+def _alignments(rest_joints: ndarray, rest: PosedSkeleton, skeleton: Skeleton) -> Float[ndarray, "24 3 3"]:
+    points = dict(zip(SHARED_JOINTS, shared_points(rest, skeleton)[0], strict=True))
+    alignment = np.tile(np.eye(3), (24, 1, 1))
+    for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
+        name = SMPL_24.joints[joint]
+        alignment[joint] = alignment[parent]
+        if child := _ALIGNED.get(name):
+            bone = alignment[parent] @ (rest_joints[SMPL_24.index(child)] - rest_joints[joint])
+            alignment[joint] = shortest_turn(bone, points[child] - points[name]) @ alignment[parent]
+    return alignment
+
+
+def shortest_turn(start: Float[ndarray, "3"], end: Float[ndarray, "3"]) -> Float[ndarray, "3 3"]:
+    """The rotation without twist from one direction to another that is not its opposite."""
+    axis = np.cross(start, end)
+    sine, cosine = np.linalg.norm(axis), start @ end
+    return Rotation.from_rotvec(axis * (np.arctan2(sine, cosine) / max(sine, 1e-12))).as_matrix()
+
+
+def _halfway(first: ndarray, second: ndarray) -> ndarray:
+    """The rotation in the middle of two. CMU's wrist bone is the forearm's far part and carries all of its twist."""
+    between = Rotation.from_matrix(np.swapaxes(first, -1, -2) @ second).as_rotvec()
+    return first @ Rotation.from_rotvec(between / 2).as_matrix()
+
+
+def _about_hips(points: Float[ndarray, "frames shared 3"]) -> Float[ndarray, "frames shared 3"]:
+    hips = [SHARED_JOINTS.index(f"{side}_hip") for side in ("left", "right")]
+    return points - points[:, hips].mean(1, keepdims=True)
