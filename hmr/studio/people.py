@@ -87,7 +87,7 @@ def _along_limbs(position: ndarray, joints: ndarray, part: ndarray) -> Float[nda
 
 
 def sample_person(rng: np.random.Generator, wardrobe: str = "any") -> Person:
-    """A person. The "lab" wardrobe is plain sportswear in few colours; "street" has patterns, hats and loose clothes."""
+    """A person. The "lab" wardrobe is plain sportswear; "street" has patterns, hats and loose clothes."""
     lab = wardrobe == "lab"
     tone = np.clip(np.array([222, 184, 158]) * rng.uniform(0.28, 1.08) + rng.normal(0, 6, 3), 25, 250)
     greys = np.array([[25, 20, 18], [60, 42, 30], [120, 85, 50], [190, 160, 100], [150, 150, 150], [130, 60, 35]])

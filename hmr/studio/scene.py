@@ -113,7 +113,7 @@ def _surfaces(scene: Scene, rays: ndarray, axis: ndarray) -> list[tuple]:
 
 
 def clouds(rng: np.random.Generator, colour: ndarray, contrast: float, roughness: float = 1.1) -> Texture:
-    """Soft noise round a colour. Its spectrum falls as frequency to the power `roughness`; it repeats without a seam."""
+    """Soft noise round a colour, seamless. Its spectrum falls as frequency to the power `roughness`."""
     frequency = np.hypot(np.fft.fftfreq(TILE_PX)[:, None], np.fft.rfftfreq(TILE_PX)[None])
     frequency[0, 0] = np.inf
     white = rng.standard_normal((2, *frequency.shape), np.float32)
@@ -204,8 +204,9 @@ def green_screen(rng: np.random.Generator) -> Scene:
     green = np.array([58, 148, 70]) + rng.normal(0, 3, 3)
     cloth = clouds(rng, green, 4)
     return _room(
-        rng, 10.0, 3.6, 10.0, floor=clouds(rng, green * 0.92, 4), walls=(cloth,) * 4, ceiling=clouds(rng, np.full(3, 60), 6),
-        floor_tile_m=5.0, wall_tile_m=5.0, light_directions=np.array([[0.3, 1.0, 0.5], [-0.5, 0.8, -0.4]]),
+        rng, 10.0, 3.6, 10.0, floor=clouds(rng, green * 0.92, 4), walls=(cloth,) * 4,
+        ceiling=clouds(rng, np.full(3, 60), 6), floor_tile_m=5.0, wall_tile_m=5.0,
+        light_directions=np.array([[0.3, 1.0, 0.5], [-0.5, 0.8, -0.4]]),
         light_colours=np.array([[0.42, 0.42, 0.42], [0.3, 0.3, 0.3]]), ambient=np.array([0.42, 0.46, 0.42]),
         shadow=0.35, noise=2.5, blur_px=0.4,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 
 from hmr.body.file import read_body_file
+from hmr.body.joints import LSP_14
 from hmr.body.model import BodyModel
 from hmr.geometry.rotations import axis_angle_to_rotmat, rotmat_to_axis_angle
 from hmr.render import Mesh, join, labels_of, render
@@ -191,8 +192,8 @@ def _occluders(rng: np.random.Generator, moment: Moment, camera: PlacedCamera) -
     """Now and then something stands between the camera and part of the person."""
     if rng.random() > 0.22:
         return ()
-    target = moment.keypoints_m[rng.integers(len(moment.keypoints_m))]
+    target = moment.keypoints_m[rng.integers(len(LSP_14))]
     towards = camera.position - target
     centre = target + towards * rng.uniform(0.15, 0.35)
-    size = rng.uniform((0.08, 0.15, 0.08), (0.35, 0.7, 0.35))
+    size = rng.uniform((0.08, 0.15, 0.08), (0.3, 0.6, 0.3))
     return (Prop(centre, size, rng.uniform(0, np.pi), rng.uniform(20, 235, 3)),)
