@@ -301,7 +301,7 @@ def _bone_paragraph(skeleton: Skeleton, bone: int, metres_per_unit: float) -> li
 def write_amc(
     path: Path, skeleton: Skeleton, channels: Float[ndarray, "frames channels"], *, metres_per_unit: float
 ) -> None:
-    """Write a motion (metres and radians) in the file's units, to a thousandth of a unit and a hundredth of a degree."""
+    """Write a motion (metres and radians) in the file's units: three decimals of length, two of degrees."""
     values = channels / channel_units(skeleton, metres_per_unit)
     paragraph = "\n".join(
         " ".join([name, *("%.3f" if dof[0] == "t" else "%.2f" for dof in dofs)])

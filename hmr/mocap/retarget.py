@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from numpy import ndarray
 from scipy.optimize import least_squares
@@ -42,14 +41,15 @@ ENDS_AT = {
     **_both_sides({"shoulder": "clavicle", "elbow": "humerus", "wrist": "wrist"}),
 }
 SHARED_JOINTS = tuple(joint for joint in SMPL_24.joints if joint in ENDS_AT)
-_LENGTHS = tuple(
-    (f"{side}_{a}", f"{side}_{b}")
-    for side in ("left", "right")
-    for a, b in (
-        *(("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"), ("elbow", "wrist")),
-        *(("hip", "shoulder"),),
-    )
-) + (("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"))
+# Limbs, the sides of the trunk, hips and shoulders: what is measured to find the shape.
+_SIDE_LENGTHS = (
+    *(("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"), ("elbow", "wrist")),
+    ("hip", "shoulder"),
+)
+_LENGTHS = (
+    *((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in _SIDE_LENGTHS),
+    *(("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")),
+)
 # Joints whose bone goes to another joint that both skeletons know, so that its direction means the same in both.
 _ALIGNED = {
     f"{side}_{joint}": f"{side}_{child}"

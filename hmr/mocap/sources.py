@@ -1,0 +1,185 @@
+"""Motion capture of every kind as clips of SMPL poses: one reader per suffix.
+
+`.amc` (with its `.asf`) is retargeted; AMASS `.npz` and MoSh `.pkl` hold SMPL poses already and are only resampled.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from hmr.errors import UserError
+from hmr.mocap.asf_amc import read_amc, read_asf
+from hmr.mocap.pool import Clip
+from hmr.mocap.retarget import Actor, RestJoints, make_actor, resample, retarget
+from hmr.unpickle import read_pickle
+
+CMU_FRAME_RATE_HZ = 120.0  # ASSUME: .amc files do not say; CMU's cameras ran at 120 Hz
+# ASSUME: the released MoSh archive stores no rate; it was thinned out to about CMU's rate divided by 12.
+MOSH_FRAME_RATE_HZ = 10.0
+_HUMAN36M_TEST = re.compile(r"(?<![A-Za-z0-9])S(9|11)(?![0-9])")
+_NO_MOTION = re.compile(r"(^|_)(shape|stagei)\.npz$")  # AMASS keeps subjects' shapes beside their motions
+_WAY_OUT = "give .amc with .asf, AMASS .npz or MoSh .pkl, or folders of them"
+_MARKERS = "markers need MoSh, which is planned; give joint angles (.asf and .amc) or SMPL poses (.npz, .pkl)"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of motion, and the stable name of its sequence."""
+
+    path: Path
+    sequence: str
+
+    @property
+    def is_test_subject(self) -> bool:
+        """Whether it shows one of Human3.6M's test subjects, whom the critics must not see."""
+        return _HUMAN36M_TEST.search(self.sequence) is not None
+
+
+def find_sources(paths: Iterable[Path]) -> list[Source]:
+    """Files of motion among `paths`, and below those that are folders; each once, in a stable order."""
+    found: dict[Path, Source] = {}
+    for path in map(Path, paths):
+        for source in _below(path) if path.is_dir() else [_named(path)]:
+            found.setdefault(source.path.resolve(), source)
+    return list(found.values())
+
+
+def _named(path: Path) -> Source:
+    if not path.is_file():
+        raise UserError(f"{path}: expected motion capture, found nothing there; {_WAY_OUT}")
+    if path.suffix.lower() == ".c3d":
+        raise UserError(f"{path}: expected joint angles or SMPL poses, found markers; {_MARKERS}")
+    if path.suffix.lower() not in _READERS:
+        raise UserError(f"{path}: expected motion capture, found suffix {path.suffix!r}; {_WAY_OUT}")
+    return Source(path, f"{path.parent.name}/{path.stem}")
+
+
+def _below(folder: Path) -> list[Source]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    sources = [
+        Source(path, path.relative_to(folder).with_suffix("").as_posix())
+        for path in files
+        if path.suffix.lower() in _READERS and not _NO_MOTION.search(path.name)
+    ]
+    if not sources:
+        markers = any(path.suffix.lower() == ".c3d" for path in files)
+        found, way_out = ("markers only", _MARKERS) if markers else ("none", _WAY_OUT)
+        raise UserError(f"{folder}: expected motion capture below this folder, found {found}; {way_out}")
+    return sources
+
+
+class ClipReader:
+    """Reads any source as a clip at one frame rate. Remembers the actors whose skeletons it has seen."""
+
+    def __init__(self, body: RestJoints, frame_rate_hz: float) -> None:
+        self.body, self.frame_rate_hz = body, frame_rate_hz
+        self.actors: dict[Path, Actor] = {}
+
+    def read(self, source: Source) -> Clip:
+        """One clip; frames that are not finite are left out. UserError for a file that cannot be read."""
+        return _READERS[source.path.suffix.lower()](self, source)
+
+    def amc(self, source: Source) -> Clip:
+        """CMU's motion as SMPL poses, with the error of the fit."""
+        actor = self._actor(skeleton_of(source.path))
+        channels = read_amc(source.path, actor.skeleton, actor.metres_per_unit)
+        frames = self._frames(source, channels, CMU_FRAME_RATE_HZ)
+        fitted = retarget(actor, channels[frames])
+        rate = min(CMU_FRAME_RATE_HZ, self.frame_rate_hz)
+        return Clip(source.sequence, fitted.pose_axis_angle, actor.betas, frames, rate, fitted.fit_error_mm)
+
+    def npz(self, source: Source) -> Clip:
+        """AMASS: 156 or 165 numbers a frame, of which the first 66 are SMPL's root and body.
+
+        # ASSUME: hands stay in the rest pose; betas are taken as they are, though AMASS fits a body per gender.
+        """
+        content = _read_npz(source.path)
+        key = next((key for key in ("mocap_framerate", "mocap_frame_rate") if key in content), None)
+        if missing := [name for name in ("poses", "betas") if name not in content] + ["mocap_framerate"] * (not key):
+            raise UserError(f"{source.path}: expected AMASS's {missing[0]}, found none; {_WAY_OUT}")
+        poses = _array(source, content["poses"], "poses", (None, (156, 165)))
+        rate = float(_array(source, content[key], key, ()))
+        if not (np.isfinite(rate) and rate > 0):
+            raise UserError(f"{source.path}: {key}: expected a positive rate, found {rate:g}; fetch it again")
+        full = np.concatenate((poses[:, :66], np.zeros((len(poses), 6))), 1)
+        return self._smpl(source, full, content["betas"], rate, z_up=True)
+
+    def pkl(self, source: Source) -> Clip:
+        """MoSh's results as released with the method: 72 numbers a frame under `poses` or `new_poses`."""
+        content = read_pickle(source.path, expected="MoSh's poses and betas", way_out="fetch it again")
+        key = next((key for key in ("poses", "new_poses") if key in content), None)
+        if key is None or "betas" not in content:
+            raise UserError(f"{source.path}: expected MoSh's poses and betas, found neither or one; {_WAY_OUT}")
+        full = _array(source, content[key], key, (None, (72,)))
+        return self._smpl(source, full, content["betas"], MOSH_FRAME_RATE_HZ, z_up=False)
+
+    def _smpl(self, source: Source, poses: np.ndarray, betas: object, rate: float, *, z_up: bool) -> Clip:
+        shape = _array(source, betas, "betas", (None,))[:10]
+        if len(shape) < 10 or not np.isfinite(shape).all():
+            raise UserError(f"{source.path}: betas: expected 10 finite numbers, found others; fetch it again")
+        frames = self._frames(source, poses, rate)
+        pose = poses[frames].reshape(-1, 24, 3)
+        if z_up:
+            pose[:, 0] = (Rotation.from_euler("x", -90, degrees=True) * Rotation.from_rotvec(pose[:, 0])).as_rotvec()
+        return Clip(source.sequence, pose, shape, frames, min(rate, self.frame_rate_hz))
+
+    def _frames(self, source: Source, values: np.ndarray, rate: float) -> np.ndarray:
+        frames = resample(len(values), rate, self.frame_rate_hz)
+        frames = frames[np.isfinite(values[frames]).all(1)]
+        if not len(frames):
+            raise UserError(f"{source.path}: expected frames of finite numbers, found none; fetch it again")
+        return frames
+
+    def _actor(self, asf: Path) -> Actor:
+        if asf not in self.actors:
+            self.actors[asf] = make_actor(*read_asf(asf), self.body, asf)
+        return self.actors[asf]
+
+
+_READERS: dict[str, Callable[[ClipReader, Source], Clip]] = {
+    ".amc": ClipReader.amc,
+    ".npz": ClipReader.npz,
+    ".pkl": ClipReader.pkl,
+}
+
+
+def skeleton_of(amc: Path) -> Path:
+    """The skeleton of a motion: 01.asf for 01_02.amc, or the folder's only one."""
+    named = amc.with_name(f"{amc.stem.rpartition('_')[0]}.asf")
+    if named.is_file():
+        return named
+    all_here = sorted(amc.parent.glob("*.asf"))
+    if len(all_here) != 1:
+        raise UserError(
+            f"{amc}: expected its skeleton {named.name} in the same folder, found {len(all_here)} .asf; put it there"
+        )
+    return all_here[0]
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            wanted = ("poses", "betas", "mocap_framerate", "mocap_frame_rate")
+            return {name: archive[name] for name in wanted if name in archive.files}
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: expected an AMASS .npz, found something else ({reason}); fetch it again") from None
+
+
+def _array(source: Source, value: object, name: str, shape: tuple[tuple[int, ...] | None, ...]) -> np.ndarray:
+    """Numbers of a shape; None allows any size, a tuple the sizes in it."""
+    array = np.asarray(value)
+    fits = array.ndim == len(shape) and all(
+        allowed is None or size in allowed for size, allowed in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype.kind not in "fiu" or not fits:
+        wanted = " x ".join("any" if sizes is None else " or ".join(map(str, sizes)) for sizes in shape) or "one number"
+        found = f"{array.dtype} {array.shape}"
+        raise UserError(f"{source.path}: {name}: expected numbers ({wanted}), found {found}; fetch it again")
+    return array.astype(np.float64)
