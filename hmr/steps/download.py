@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import shutil
 from pathlib import Path
 
 from hmr.body.file import read_body_file
@@ -12,13 +13,17 @@ from hmr.params import DownloadParams, load_params
 
 MOCAP = "mocap"
 NAMES = (*DATASETS, MOCAP)
-_PICTURES = ("lsp", "lsp_extended", "mpii", "coco")  # single pictures, which processes can share out
+MADE_HERE = "MADE_BY_HMR_DOWNLOAD.txt"  # marks folders that may be replaced
+CHECKSUMS = "checksums.json"
+_MADE_HERE_TEXT = "'hmr download' makes this folder and replaces it as a whole. Keep nothing of your own in it.\n"
 _OPEN_LICENCE = "CC0-1.0 (rendered by the studio from CC0 data)"
 _HELP = """
 The parameters' download.source says where from: studio renders the set with the body; official takes the owners'
 archives, or, where a set is gated, says what to put where and checks it.
 
   hmr download lsp --raw data/raw/lsp --body results/body/body.npz --jobs 4
+
+Official archives are held to the SHA-256 of their first use, which checksums.json beside the raw folder keeps.
 """
 
 
@@ -42,26 +47,71 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _from_studio(args: argparse.Namespace, params: DownloadParams) -> None:
+    """Render the set."""
     from hmr.studio.shoot import Studio  # official archives must not need the renderer
 
     if args.body is None:
         raise UserError("--body: expected the body file that the studio renders; make one with 'hmr body --out FILE'")
     if args.jobs < 1:
         raise UserError(f"--jobs: expected 1 or more, found {args.jobs}")
-    studio = Studio(args.body)
-    layout = importlib.import_module(f"hmr.studio.layouts.{args.dataset}")
-    write = layout.write_mocap if args.dataset == MOCAP else layout.write
-    spread = {"jobs": args.jobs} if args.dataset in _PICTURES else {}
+    _refuse_foreign(args.raw)
+    licence = _licence(args.body)
+    layout, size = importlib.import_module(f"hmr.studio.layouts.{args.dataset}"), getattr(params.studio, args.dataset)
     with atomic_folder(args.raw) as raw:
-        write(raw, studio, getattr(params.studio, args.dataset), params.seed, **spread)
-        write_manifest(raw, dataset=args.dataset, source="studio", licence=_licence(args.body), seed=params.seed)
+        if args.dataset == MOCAP:
+            layout.write_mocap(raw, Studio(args.body), size, params.seed)
+        else:
+            layout.write(raw, Studio(args.body), size, params.seed, jobs=args.jobs)
+        _finish(raw, args.dataset, source="studio", licence=licence, seed=params.seed)
+
+
+def _from_owners(args: argparse.Namespace, params: DownloadParams) -> None:
+    """Fetch an open set's archives; check a gated set's folder, which only its user can fill."""
+    from hmr.download import gated
+    from hmr.download.sources import SOURCES
+
+    if args.dataset in SOURCES:
+        _refuse_foreign(args.raw)
+        _fetch_all(args.raw, args.dataset)
+    else:
+        gated.check(args.raw, args.dataset)
+        facts = {"dataset": args.dataset, "source": "official", "licence": gated.licence_of(args.dataset)}
+        write_manifest(args.raw, **facts)
+
+
+def _fetch_all(folder: Path, dataset: str) -> None:
+    """Archives are kept until the whole set stands, so that a run that breaks off fetches nothing twice."""
+    from hmr.download.fetch import fetch
+    from hmr.download.sources import SOURCES
+    from hmr.download.unpack import unpack
+
+    about, archives = DATASETS[dataset], folder.parent / f".{folder.name}.archives"
+    print(f"{about.title}: {about.licence}; cite {about.citation}")
+    with atomic_folder(folder) as raw:
+        used = {}
+        for archive in SOURCES[dataset]:
+            path, url, sha256 = fetch(archive, archives, folder.parent / CHECKSUMS)
+            unpack(path, archive, raw)
+            used[url] = sha256
+        _finish(raw, dataset, source="official", licence=about.licence, archives=used)
+    shutil.rmtree(archives)
+
+
+def _finish(raw: Path, dataset: str, **facts: object) -> None:
+    (raw / MADE_HERE).write_text(_MADE_HERE_TEXT)
+    write_manifest(raw, dataset=dataset, **facts)
+
+
+def _refuse_foreign(raw: Path) -> None:
+    """Data that somebody brought is not replaced."""
+    if raw.is_dir() and any(raw.iterdir()) and not (raw / MADE_HERE).is_file():
+        raise UserError(
+            f"{raw}: expected a folder that 'hmr download' made, found one without {MADE_HERE}, which may be your own; "
+            "move it away, or give it to 'hmr normalize' as it is"
+        )
 
 
 def _licence(body: Path) -> str:
     """The studio's pictures are CC0 if the body that they show is; else that body's licence governs them."""
     source = str(read_body_file(body)["source"])
     return _OPEN_LICENCE if "(CC0)" in source else f"that of the body shown ({source})"
-
-
-def _from_owners(args: argparse.Namespace, params: DownloadParams) -> None:
-    raise UserError("download.source: official archives are not fetched yet; bring them yourself")

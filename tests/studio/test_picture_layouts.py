@@ -1,4 +1,4 @@
-"""The in-the-wild sets as the studio writes them, read back by the readers: labels exact, sides kept, bytes the same."""
+"""The in-the-wild sets as the studio writes them, read back: labels exact, sides kept, the same bytes twice."""
 
 from dataclasses import dataclass, field
 

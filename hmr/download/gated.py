@@ -1,0 +1,73 @@
+"""Sets that only their owners may hand out: where to register, what to put where, and what is still missing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hmr.catalogue import DATASETS
+from hmr.data.readers import human36m, mpi_inf_3dhp
+from hmr.errors import UserError
+
+MOCAP = "mocap"
+MOCAP_TITLE = "AMASS motion capture"
+MOCAP_HOMEPAGE = "https://amass.is.tue.mpg.de"
+MOCAP_LICENCE = "gated: registration, research only, no redistribution"
+MOCAP_FILES = "any .npz of AMASS, .pkl of MoSh, .c3d, or .asf with .amc, in folders as you like"
+_MOCAP_SUFFIXES = (".npz", ".pkl", ".c3d", ".amc")
+
+
+def check(raw: Path, dataset: str) -> None:
+    """Raise UserError that names each missing file of a gated set and the way to it."""
+    if missing := still_missing(raw, dataset):
+        title, homepage, licence, files = _about(dataset)
+        raise UserError(
+            f"{raw}: expected {title}, still missing {', '.join(missing)}; register at {homepage} ({licence}), "
+            f"put its files below {raw} as {files}, and run this again"
+        )
+
+
+def licence_of(dataset: str) -> str:
+    """What the owners ask."""
+    return _about(dataset)[2]
+
+
+def still_missing(raw: Path, dataset: str) -> list[str]:
+    """Files that the set needs and `raw` lacks; a whole folder that is not there is named in their place."""
+    if dataset == MOCAP:
+        found = raw.is_dir() and any(path.suffix in _MOCAP_SUFFIXES for path in raw.rglob("*"))
+        return [] if found else ["*.npz, *.pkl, *.c3d or *.amc"]
+    needed = {"human36m": _human36m, "mpi_inf_3dhp": _mpi_inf_3dhp}[dataset]()
+    return list(dict.fromkeys(_shortest(raw, pattern) for pattern in needed if not any(raw.glob(pattern))))
+
+
+def _shortest(raw: Path, pattern: str) -> str:
+    parts = pattern.split("/")
+    for depth in range(1, len(parts)):
+        if not (raw / "/".join(parts[:depth])).is_dir():
+            return "/".join(parts[:depth]) + "/"
+    return pattern
+
+
+def _human36m() -> Iterator[str]:
+    yield "metadata.xml"
+    for subject in (*human36m.SUBJECTS["train"], *human36m.SUBJECTS["test"]):
+        yield f"{subject}/Videos/*.mp4"
+        yield f"{subject}/MyPoseFeatures/D3_Positions_mono/*.cdf"
+        yield f"{subject}/MyPoseFeatures/D2_Positions/*.cdf"
+
+
+def _mpi_inf_3dhp() -> Iterator[str]:
+    for subject in mpi_inf_3dhp.TRAIN_SUBJECTS:
+        for sequence in mpi_inf_3dhp.SEQUENCES:
+            folder = f"{subject}/{sequence}"
+            yield from (f"{folder}/annot.mat", f"{folder}/camera.calibration")
+            yield from (f"{folder}/imageSequence/video_{camera}.avi" for camera in mpi_inf_3dhp.CAMERAS)
+    for sequence in mpi_inf_3dhp.TEST_SEQUENCES:
+        folder = f"mpi_inf_3dhp_test_set/{sequence}"
+        yield from (f"{folder}/annot_data.mat", f"{folder}/imageSequence/img_*.jpg")
+
+
+def _about(dataset: str) -> tuple[str, str, str, str]:
+    if dataset == MOCAP:
+        return MOCAP_TITLE, MOCAP_HOMEPAGE, MOCAP_LICENCE, MOCAP_FILES
+    about = DATASETS[dataset]
+    return about.title, about.homepage, about.licence, ", ".join(about.files)

@@ -1,0 +1,299 @@
+"""Official archives from a server in the test: fetched, resumed, held to a checksum, unpacked without trust."""
+
+import http.server
+import io
+import json
+import tarfile
+import threading
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hmr.__main__ import main
+from hmr.download import fetch, gated, sources, unpack
+from hmr.download.sources import Archive
+from hmr.errors import UserError
+from hmr.files import sha256_file
+
+PRESET = Path(__file__).parents[2] / "hmr" / "presets" / "open.yaml"
+TAKE = {r"(images/im\d{5}\.jpg)": r"\1", r"(joints\.mat)": r"\1"}
+FILES = {"top/images/im00001.jpg": b"one" * 9999, "top/joints.mat": b"labels", "top/README.txt": b"read"}
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder with ranges; cuts the first answers short as told."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        state = self.server.state
+        state["asked"].append(self.headers.get("Range"))
+        path = Path(self.directory) / self.path.lstrip("/")
+        if not path.is_file():
+            self.send_error(404)
+            return
+        data, header = path.read_bytes(), self.headers.get("Range")
+        start = int(header.removeprefix("bytes=").rstrip("-")) if header and state["ranges"] else 0
+        if start >= len(data):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(data)}")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        cut = state["cuts"].pop(0) if state["cuts"] else len(data)
+        self.wfile.write(data[start : start + cut])
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch.time, "sleep", lambda _: None)
+    monkeypatch.setattr(fetch, "_BLOCK_BYTES", 10)
+    (tmp_path / "served").mkdir()
+    handler = partial(Handler, directory=str(tmp_path / "served"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        running.state = {"asked": [], "cuts": [], "ranges": True}
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        running.url = f"http://127.0.0.1:{running.server_port}/set.zip"
+        running.file = tmp_path / "served" / "set.zip"
+        zip_of(running.file, FILES)
+        yield running
+        running.shutdown()
+
+
+def zip_of(path, files):
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in files.items():
+            file.writestr(zipfile.ZipInfo(name) if isinstance(name, str) else name, content)
+
+
+def archive_at(*urls, **changes):
+    return Archive(urls=urls, take=TAKE, limit_bytes=10**6, **changes)
+
+
+def fetched(server, tmp_path, **changes):
+    return fetch.fetch(archive_at(server.url, **changes), tmp_path / "kept", tmp_path / "checksums.json")
+
+
+def test_a_broken_connection_goes_on_where_it_was(server, tmp_path):
+    server.state["cuts"] = [100, 50]
+    path, _, sha256 = fetched(server, tmp_path)
+    assert server.state["asked"] == [None, "bytes=100-", "bytes=150-"]
+    assert path.read_bytes() == server.file.read_bytes() and sha256 == sha256_file(server.file)
+    assert [p.name for p in (tmp_path / "kept").iterdir()] == [path.name]
+
+
+def test_a_server_without_ranges_begins_again(server, tmp_path):
+    server.state |= {"cuts": [100], "ranges": False}
+    assert fetched(server, tmp_path)[0].read_bytes() == server.file.read_bytes()
+
+
+def test_a_later_run_goes_on_where_an_earlier_gave_up(server, tmp_path):
+    server.state["cuts"] = [10] * fetch.ATTEMPTS
+    with pytest.raises(UserError, match="broke off"):
+        fetched(server, tmp_path)
+    assert fetched(server, tmp_path)[0].read_bytes() == server.file.read_bytes()
+    assert server.state["asked"][-1] == f"bytes={10 * fetch.ATTEMPTS}-"
+
+
+def test_the_first_checksum_holds(server, tmp_path):
+    path, url, sha256 = fetched(server, tmp_path)
+    assert json.loads((tmp_path / "checksums.json").read_text()) == {url: sha256}
+    path.unlink()
+    zip_of(server.file, {**FILES, "top/joints.mat": b"others"})
+    with pytest.raises(UserError, match="expected SHA-256"):
+        fetched(server, tmp_path)
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_pinned_checksum_holds(server, tmp_path):
+    with pytest.raises(UserError, match="expected SHA-256"):
+        fetched(server, tmp_path, sha256="0" * 64)
+    assert fetched(server, tmp_path, sha256=sha256_file(server.file))[0].is_file()
+    assert not (tmp_path / "checksums.json").exists()
+
+
+def test_an_archive_that_was_brought_is_not_fetched(server, tmp_path):
+    kept = tmp_path / "kept" / fetch.name_of(server.url)
+    kept.parent.mkdir()
+    kept.write_bytes(server.file.read_bytes())
+    assert fetched(server, tmp_path)[0] == kept and not server.state["asked"]
+
+
+def test_mirrors_are_tried_in_turn(server, tmp_path):
+    missing = server.url.replace("set.zip", "none.zip")
+    archive = archive_at(missing, server.url)
+    assert fetch.fetch(archive, tmp_path / "kept", tmp_path / "c.json")[1] == server.url
+    with pytest.raises(UserError, match="answered 404"):
+        fetch.fetch(archive_at(missing), tmp_path / "kept2", tmp_path / "c.json")
+
+
+def test_a_full_disk_is_said_before_it_is_full(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "_SPARE_BYTES", 10**18)
+    with pytest.raises(UserError, match="GB free"):
+        fetched(server, tmp_path)
+
+
+def symlink(name):
+    info = zipfile.ZipInfo(name)
+    info.external_attr = 0o120777 << 16
+    return info
+
+
+def test_only_wanted_files_are_unpacked(tmp_path):
+    zip_of(tmp_path / "a.zip", {**FILES, "__MACOSX/images/._im00001.jpg": b"", "../evil.txt": b"", "/etc/evil": b""})
+    assert unpack.unpack(tmp_path / "a.zip", archive_at("u"), tmp_path / "raw") == 2
+    names = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert names == {"a.zip", "raw/images/im00001.jpg", "raw/joints.mat"}
+    assert (tmp_path / "raw/joints.mat").read_bytes() == b"labels"
+
+
+def test_tar_files_are_unpacked(tmp_path):
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as file:
+        for name, content in FILES.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    assert unpack.unpack(tmp_path / "a.tar.gz", archive_at("u"), tmp_path / "raw") == 2
+    assert (tmp_path / "raw/images/im00001.jpg").read_bytes() == FILES["top/images/im00001.jpg"]
+
+
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        ({**FILES, "../../joints.mat": b"evil"}, "inside it"),
+        ({**FILES, symlink("images/im00002.jpg"): b"/etc/passwd"}, "inside it"),
+        ({**FILES, "images/im00002.jpg": bytes(10**6 + 1)}, "more than its limit"),
+        ({"top/joints.mat": b"labels"}, r"expected files like .*images"),
+    ],
+)
+def test_an_archive_that_is_not_the_owners_is_refused(tmp_path, files, message):
+    zip_of(tmp_path / "a.zip", files)
+    with pytest.raises(UserError, match=message):
+        unpack.unpack(tmp_path / "a.zip", archive_at("u"), tmp_path / "deep" / "raw")
+    assert not (tmp_path / "joints.mat").exists()
+
+
+def test_links_in_tar_files_are_refused(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as file:
+        info = tarfile.TarInfo("joints.mat")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        file.addfile(info)
+    with pytest.raises(UserError, match="inside it"):
+        unpack.unpack(tmp_path / "a.tar", archive_at("u"), tmp_path / "raw")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"<html>not found</html>" * 99])
+def test_a_page_in_place_of_an_archive_is_the_users_to_mend(tmp_path, content):
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(UserError, match="found a broken one"):
+        unpack.unpack(tmp_path / "a.zip", archive_at("u"), tmp_path / "raw")
+
+
+def test_a_zip_with_a_flipped_byte_is_broken(tmp_path):
+    zip_of(tmp_path / "a.zip", FILES)
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[len(data) // 3] ^= 1
+    (tmp_path / "a.zip").write_bytes(bytes(data))
+    with pytest.raises(UserError, match="broken"):
+        unpack.unpack(tmp_path / "a.zip", archive_at("u"), tmp_path / "raw")
+
+
+@pytest.mark.parametrize(
+    "dataset, member, place",
+    [
+        ("lsp", "lsp_dataset/images/im0001.jpg", "images/im0001.jpg"),
+        ("lsp", "upi-s1h/data/lsp/im1001_part_segmentation.png", "upi-s1h/data/lsp/im1001_part_segmentation.png"),
+        ("lsp_extended", "lsp-5e07/images/im10000.jpg", "images/im10000.jpg"),
+        ("mpii", "images/015601864.jpg", "images/015601864.jpg"),
+        ("mpii", "u12_2/mpii_human_pose_v1_u12_1.mat", "annotations/mpii_human_pose_v1_u12_1.mat"),
+        ("coco", "train2014/COCO_train2014_000000000009.jpg", "images/train2014/COCO_train2014_000000000009.jpg"),
+        ("coco", "annotations/person_keypoints_train2014.json", "annotations/person_keypoints_train2014.json"),
+        ("coco", "annotations/person_keypoints_val2014.json", None),
+        ("lsp", "visualized/im0001.jpg", None),
+    ],
+)
+def test_known_archives_fill_the_readers_layout(dataset, member, place):
+    found = [rule for archive in sources.SOURCES[dataset] if (rule := archive.place(member))]
+    assert [target.as_posix() for _, target in found] == ([place] if place else [])
+
+
+# The command
+
+
+@pytest.fixture
+def official(tmp_path):
+    content = yaml.safe_load(PRESET.read_text())
+    content["download"]["source"] = "official"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    return tmp_path / "params.yaml"
+
+
+def download(dataset, raw, params, *more):
+    return main(["download", dataset, "--raw", str(raw), "--params", str(params), *more])
+
+
+def test_an_open_set_from_end_to_end(server, tmp_path, official, monkeypatch):
+    monkeypatch.setitem(sources.SOURCES, "lsp_extended", (archive_at(server.url),))
+    raw = tmp_path / "data" / "lsp_extended"
+    for _ in range(2):  # a folder that it made may be replaced
+        assert download("lsp_extended", raw, official) == 0
+    manifest = json.loads((raw / "manifest.json").read_text())
+    assert (manifest["source"], manifest["dataset"]) == ("official", "lsp_extended")
+    assert manifest["archives"] == {server.url: sha256_file(server.file)}
+    assert {"images/im00001.jpg", "joints.mat"} <= manifest["files"].keys()
+    assert sorted(p.name for p in raw.parent.iterdir()) == ["checksums.json", "lsp_extended"]
+
+
+def test_without_a_network_there_is_one_line_and_a_way_out(tmp_path, official, monkeypatch, capsys):
+    monkeypatch.setattr(fetch.time, "sleep", lambda _: None)
+    monkeypatch.setitem(sources.SOURCES, "coco", (archive_at("http://127.0.0.1:9/train2014.zip"),))
+    assert download("coco", tmp_path / "raw", official) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[-1].startswith("hmr download: http://127.0.0.1:9/train2014.zip (host unreachable)")
+    assert "put it at" in lines[-1] and not (tmp_path / "raw").exists()
+
+
+def test_data_that_somebody_brought_is_not_replaced(tmp_path, official, capsys):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "mine.jpg").write_bytes(b"mine")
+    assert download("coco", tmp_path / "raw", official) == 2
+    assert "your own" in capsys.readouterr().err and (tmp_path / "raw" / "mine.jpg").exists()
+
+
+def fill(raw, dataset):
+    while missing := gated.still_missing(raw, dataset):
+        for name in missing:
+            path = raw / name.replace("*", "x").split(",")[0]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.mkdir() if name.endswith("/") else path.write_bytes(b"x")
+
+
+@pytest.mark.parametrize("dataset", ["human36m", "mpi_inf_3dhp"])
+def test_gated_sets_are_asked_for_and_then_checked(tmp_path, official, capsys, dataset):
+    raw = tmp_path / "raw"
+    assert download(dataset, raw, official) == 2
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error and "register at http" in error and "S1/" in error
+    fill(raw, dataset)
+    gone = next(path for path in sorted(raw.rglob("*"), reverse=True) if path.is_file())
+    gone.unlink()
+    assert download(dataset, raw, official) == 2
+    assert gone.parent.relative_to(raw).as_posix() in capsys.readouterr().err
+    gone.write_bytes(b"x")
+    assert download(dataset, raw, official) == 0
+    assert json.loads((raw / "manifest.json").read_text())["source"] == "official"
+
+
+def test_motion_capture_is_asked_for_and_then_taken(tmp_path, official, capsys):
+    raw = tmp_path / "raw"
+    assert download("mocap", raw, official) == 2
+    assert "amass.is.tue.mpg.de" in capsys.readouterr().err
+    (raw / "CMU").mkdir(parents=True)
+    (raw / "CMU" / "walk_poses.npz").write_bytes(b"x")
+    assert download("mocap", raw, official) == 0
