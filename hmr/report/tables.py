@@ -1,0 +1,222 @@
+"""The paper's tables from metrics: open numbers in columns of their own, the published ones beside them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hmr.catalogue import BASELINE, DATASETS
+from hmr.report.published import RELEASED_MODEL, TABLE_1, TABLE_2, TABLE_3, TABLE_4, Published
+
+DASH = "–"
+Metrics = Mapping[str, Mapping[str, Mapping[str, Any]]]  # variant -> benchmark -> metrics.json
+TITLES = {
+    "paired": "HMR",
+    "unpaired": "HMR unpaired",
+    "paired-no-critics": "HMR, no critics",
+    "unpaired-no-critics": "HMR unpaired, no critics",
+    BASELINE: "Mean body (looks at nothing)",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of one benchmark, and how it is printed."""
+
+    title: str
+    benchmark: str
+    key: str
+    digits: int
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring columns with a common heading. `published` ones hold the paper's numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    published: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method and its cells, groups one after another."""
+
+    name: str
+    cells: tuple[str, ...]
+    ours: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text, ready for any format."""
+
+    key: str
+    title: str
+    groups: tuple[Group, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    key: str
+    title: str
+    dataset: str
+    columns: tuple[Column, ...]
+    published: tuple[Published, ...]
+    notes: tuple[str, ...] = ()
+
+
+_STAR = "* outputs more than joints."
+_LAYOUTS = (
+    _Layout(
+        key="table-1",
+        title="Table 1. Protocol 2: reconstruction error",
+        dataset="human36m",
+        columns=(Column("Reconst. error (mm)", "human36m-p2", "pa_mpjpe_mm", 1),),
+        published=TABLE_1,
+        notes=(_STAR,),
+    ),
+    _Layout(
+        key="table-2",
+        title="Table 2. Protocol 1: joint error and reconstruction error",
+        dataset="human36m",
+        columns=(
+            Column("MPJPE (mm)", "human36m-p1", "mpjpe_mm", 1),
+            Column("Reconst. error (mm)", "human36m-p1", "pa_mpjpe_mm", 1),
+        ),
+        published=TABLE_2,
+        notes=(_STAR, RELEASED_MODEL),
+    ),
+    _Layout(
+        key="table-3",
+        title="Table 3. Correct joints and joint error, before and after rigid alignment",
+        dataset="mpi_inf_3dhp",
+        columns=(
+            Column("PCK (%)", "mpi_inf_3dhp", "pck_150mm_percent", 1),
+            Column("AUC (%)", "mpi_inf_3dhp", "auc_percent", 1),
+            Column("MPJPE (mm)", "mpi_inf_3dhp", "mpjpe_mm", 1),
+            Column("aligned PCK (%)", "mpi_inf_3dhp", "pa_pck_150mm_percent", 1),
+            Column("aligned AUC (%)", "mpi_inf_3dhp", "pa_auc_percent", 1),
+            Column("aligned MPJPE (mm)", "mpi_inf_3dhp", "pa_mpjpe_mm", 1),
+        ),
+        published=TABLE_3,
+        notes=(_STAR, "PCK is the share of joints within 150 mm."),
+    ),
+    _Layout(
+        key="table-4",
+        title="Table 4. Foreground and part segmentation",
+        dataset="lsp",
+        columns=(
+            Column("FB acc. (%)", "lsp-segmentation", "fg_accuracy_percent", 2),
+            Column("FB F1", "lsp-segmentation", "fg_f1", 2),
+            Column("Parts acc. (%)", "lsp-segmentation", "parts_accuracy_percent", 2),
+            Column("Parts F1", "lsp-segmentation", "parts_f1", 2),
+            Column("Time", "lsp-segmentation", "seconds_per_image", 3, " s"),
+        ),
+        published=TABLE_4,
+    ),
+)
+_ABLATION = (
+    Column("P1 MPJPE (mm)", "human36m-p1", "mpjpe_mm", 1),
+    Column("P1 reconst. (mm)", "human36m-p1", "pa_mpjpe_mm", 1),
+    Column("P2 reconst. (mm)", "human36m-p2", "pa_mpjpe_mm", 1),
+    Column("PCK (%)", "mpi_inf_3dhp", "pck_150mm_percent", 1),
+    Column("aligned MPJPE (mm)", "mpi_inf_3dhp", "pa_mpjpe_mm", 1),
+    Column("Parts F1", "lsp-segmentation", "parts_f1", 2),
+    Column("PCK, 0.2 torso (%)", "lsp-keypoints", "pck_torso_0.2_percent", 1),
+)
+_ABLATION_SETS = (("human36m", 3), ("mpi_inf_3dhp", 2), ("lsp", 2))  # how many of those columns each set has
+
+
+def make_tables(metrics: Metrics, sources: Mapping[str, str]) -> list[Table]:
+    """All tables. `sources` says of each data set whether it is the "studio"'s or "official"; unknown means studio."""
+    return [*(_paper_table(layout, metrics, sources) for layout in _LAYOUTS), _ablation(metrics, sources)]
+
+
+def variant_title(variant: str) -> str:
+    """A variant's name for people."""
+    return TITLES.get(variant, variant)
+
+
+def ordered(variants: Iterable[str]) -> list[str]:
+    """The paper's variants first, then others by name, the baseline last."""
+    known = [name for name in TITLES if name != BASELINE]
+    return sorted(variants, key=lambda v: (v == BASELINE, known.index(v) if v in known else len(known), v))
+
+
+def set_title(dataset: str, sources: Mapping[str, str]) -> str:
+    """A data set's name: what the studio made is never called by the original's name alone."""
+    title = {"lsp": "LSP"}.get(dataset, DATASETS[dataset].title)
+    return title if sources.get(dataset) == "official" else f"open-{title}"
+
+
+def cell(metrics: Mapping[str, Any] | None, column: Column) -> str:
+    """One number as printed; a dash where it was not measured."""
+    value = (metrics or {}).get(column.key)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return DASH
+    return f"{value:.{column.digits}f}{column.unit}"
+
+
+def _paper_table(layout: _Layout, metrics: Metrics, sources: Mapping[str, str]) -> Table:
+    """Published rows in the paper's order, each with its reproduction; then what only we have."""
+    name, original = set_title(layout.dataset, sources), set_title(layout.dataset, {layout.dataset: "official"})
+    titles = tuple(column.title for column in layout.columns)
+    published = f"{original}, as published" + ("" if name == original else " (other data: not comparable)")
+    reproduced = {row.variant for row in layout.published}
+    rows = [_row(_starred(row), metrics.get(row.variant or ""), layout, row.values) for row in layout.published]
+    blank = (None,) * len(titles)
+    rows += [_row(variant_title(v), metrics[v], layout, blank) for v in ordered(metrics) if v not in reproduced]
+    return Table(
+        key=layout.key,
+        title=layout.title,
+        groups=(Group(f"{name}, measured", titles, False), Group(published, titles, True)),
+        rows=tuple(rows),
+        notes=(*layout.notes, *_time_note(layout, metrics), *_data_note(name, original)),
+    )
+
+
+def _row(name: str, ours: Mapping[str, Any] | None, layout: _Layout, published: tuple[str | None, ...]) -> Row:
+    cells = [cell((ours or {}).get(column.benchmark), column) for column in layout.columns]
+    return Row(name, (*cells, *(value or DASH for value in published)), ours is not None)
+
+
+def _starred(row: Published) -> str:
+    return f"{row.method}*" if row.starred else row.method
+
+
+def _time_note(layout: _Layout, metrics: Metrics) -> tuple[str, ...]:
+    timed = [column for column in layout.columns if column.key == "seconds_per_image"]
+    if not timed:
+        return ()
+    found = [m[timed[0].benchmark] for m in metrics.values() if timed[0].benchmark in m]
+    devices = sorted({str(entry["device"]) for entry in found if "device" in entry and timed[0].key in entry})
+    note = (f"Time: network and body model, on {', '.join(devices)}.",) if devices else ()
+    if all(timed[0].key in entry for entry in found) and found:
+        return note
+    return (*note, f"Time: {DASH} was not measured; `hmr predict-set --time` measures it.")
+
+
+def _data_note(name: str, original: str) -> tuple[str, ...]:
+    if name == original:
+        return ()
+    return (
+        f"{name} is rendered data in {original}'s layout, with an open body. Published numbers are {original}'s own: "
+        "other people, pictures and bodies. They show what the paper reports, not what we should reach.",
+    )
+
+
+def _ablation(metrics: Metrics, sources: Mapping[str, str]) -> Table:
+    """Every variant that was evaluated, a few metrics of each benchmark."""
+    groups, first = [], 0
+    for dataset, count in _ABLATION_SETS:
+        titles = tuple(column.title for column in _ABLATION[first : first + count])
+        groups.append(Group(set_title(dataset, sources), titles, False))
+        first += count
+    rows = [
+        Row(variant_title(v), tuple(cell(metrics[v].get(c.benchmark), c) for c in _ABLATION), True)
+        for v in ordered(metrics)
+    ]
+    return Table("ablations", "Variants side by side", tuple(groups), tuple(rows), ())
