@@ -19,8 +19,6 @@ from hmr.body.model import BodyModel
 from hmr.errors import UserError
 from hmr.mocap.asf_amc import PosedSkeleton, Skeleton, pose_skeleton
 
-LENGTH_SIGMA_M = 0.02  # how far CMU's and SMPL's joint centres may differ; betas have the sigma 1 of SMPL's prior
-
 
 def _both_sides(one_side: dict[str, str]) -> dict[str, str]:
     return {f"{side}_{joint}": f"{side[0]}{bone}" for side in ("left", "right") for joint, bone in one_side.items()}
@@ -41,15 +39,19 @@ ENDS_AT = {
     **_both_sides({"shoulder": "clavicle", "elbow": "humerus", "wrist": "wrist"}),
 }
 SHARED_JOINTS = tuple(joint for joint in SMPL_24.joints if joint in ENDS_AT)
-# Limbs, the sides of the trunk, hips and shoulders: what is measured to find the shape.
-_SIDE_LENGTHS = (
-    *(("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"), ("elbow", "wrist")),
-    ("hip", "shoulder"),
-)
-_LENGTHS = (
-    *((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in _SIDE_LENGTHS),
-    *(("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")),
-)
+# Lengths measured to find the shape, with how far CMU's idea of their ends may differ from SMPL's, metres: on CMU's
+# subjects limbs agree within a centimetre, while its hips are centimetres nearer and its feet shorter.
+_LENGTH_SIGMAS_M = {
+    **{(f"{side}_hip", f"{side}_knee"): 0.01 for side in ("left", "right")},
+    **{(f"{side}_knee", f"{side}_ankle"): 0.01 for side in ("left", "right")},
+    **{(f"{side}_ankle", f"{side}_foot"): 0.02 for side in ("left", "right")},
+    **{(f"{side}_shoulder", f"{side}_elbow"): 0.01 for side in ("left", "right")},
+    **{(f"{side}_elbow", f"{side}_wrist"): 0.015 for side in ("left", "right")},
+    **{(f"{side}_hip", f"{side}_shoulder"): 0.01 for side in ("left", "right")},
+    ("left_hip", "right_hip"): 0.02,
+    ("left_shoulder", "right_shoulder"): 0.01,
+    ("neck", "head"): 0.015,
+}
 # Joints whose bone goes to another joint that both skeletons know, so that its direction means the same in both.
 _ALIGNED = {
     f"{side}_{joint}": f"{side}_{child}"
@@ -114,19 +116,21 @@ def rest_pose(skeleton: Skeleton) -> PosedSkeleton:
 
 
 def fit_betas(skeleton: Skeleton, body: RestJoints) -> Float[ndarray, "10"]:
-    """The most likely shape whose limbs, widths and trunk are as long as the actor's.
+    """The most likely shape whose limbs, widths and trunk are as long as the actor's. Betas have SMPL's prior, N(0, 1).
 
     # ASSUME: what no length shows (how heavy the actor is) stays at the mean; MoSh would see it from the markers.
     """
     ends = shared_points(rest_pose(skeleton), skeleton)[0]
-    first, second = ([SHARED_JOINTS.index(pair[k]) for pair in _LENGTHS] for k in (0, 1))
+    first, second = ([SHARED_JOINTS.index(pair[k]) for pair in _LENGTH_SIGMAS_M] for k in (0, 1))
     wanted = np.linalg.norm(ends[first] - ends[second], axis=-1)
-    start, stop = ([SMPL_24.index(pair[k]) for pair in _LENGTHS] for k in (0, 1))
+    start, stop = ([SMPL_24.index(pair[k]) for pair in _LENGTH_SIGMAS_M] for k in (0, 1))
+
+    sigmas_m = np.array(list(_LENGTH_SIGMAS_M.values()))
 
     def residuals(betas: ndarray) -> ndarray:
         joints = body.at(betas)
         lengths = np.linalg.norm(joints[start] - joints[stop], axis=-1)
-        return np.concatenate(((lengths - wanted) / LENGTH_SIGMA_M, betas))
+        return np.concatenate(((lengths - wanted) / sigmas_m, betas))
 
     return least_squares(residuals, np.zeros(10), method="lm").x
 
