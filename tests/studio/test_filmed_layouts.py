@@ -19,6 +19,7 @@ from hmr.params import StudioHuman36m, StudioMpiInf3dhp
 from hmr.studio.layouts import human36m, mpi_inf_3dhp
 from hmr.studio.layouts.videos import write_video
 from hmr.studio.motion import ACTIONS
+from hmr.studio.shoot import Studio
 
 HUMAN36M = StudioHuman36m(actions=("Directions", "Walking"), seconds=0.24, image_px=64)  # 12 frames
 MPI = StudioMpiInf3dhp(frames=4, test_frames=11, image_px=64)
@@ -45,12 +46,49 @@ def test_two_runs_and_any_number_of_processes_give_the_same_bytes(toy_file, tmp_
 
 
 def same_picture(sample, shot):
-    return np.abs(sample.load_image().astype(int) - shot.image).mean() < 4
+    difference = np.abs(sample.load_image().astype(int) - shot.image)
+    return difference.mean() < 4 + 0.25 * shot.image.std()  # a codec keeps less of a picture that has more in it
 
 
 def test_odd_videos_are_refused(tmp_path):
     with pytest.raises(UserError, match="even width and height"):
         write_video(tmp_path / "a.avi", [np.zeros((32, 33, 3), np.uint8)], "MJPG", 5)
+
+
+class Remembering(Studio):
+    """The studio itself, and what it took."""
+
+    def __init__(self, body_path):
+        super().__init__(body_path)
+        self.shots = []
+
+    def shoot(self, *args):
+        self.shots.append(super().shoot(*args))
+        return self.shots[-1]
+
+
+def test_the_studios_own_films_come_back(toy_file, tmp_path):
+    studio = Remembering(toy_file)
+    human36m.write(tmp_path, studio, StudioHuman36m(("Posing",), 0.2, 96), seed=7)
+    keys = product(human36m.EVERYONE, ("Posing",), (0, 1), human36m.CAMERAS, (0, 5))
+    shots = dict(zip(keys, studio.shots, strict=True))
+    for sample in read("human36m", tmp_path)[0] + read("human36m", tmp_path, "test")[0]:
+        check_human36m(sample, shots.pop((sample.subject, sample.action, sample.trial, sample.camera, sample.frame)))
+    assert not shots
+
+
+def test_the_studios_own_test_pictures_come_back(toy_file, tmp_path):
+    studio = Remembering(toy_file)
+    mpi_inf_3dhp.write(tmp_path, studio, StudioMpiInf3dhp(frames=1, test_frames=2, image_px=96), seed=7)
+    shots = dict(zip(product(TEST_SEQUENCES, (1, 2)), studio.shots[-12:], strict=True))
+    for sample in read("mpi_inf_3dhp", tmp_path, "test")[0]:
+        check_mpi(sample, shots.pop((sample.subject, sample.frame)), MPI_INF_3DHP_17)
+    assert not shots
+    samples = read("mpi_inf_3dhp", tmp_path)[0]
+    assert len(samples) == 7 * 2 * len(CAMERAS)
+    shots = iter(studio.shots)
+    for sample in samples:
+        check_mpi(sample, next(shots), MPI_INF_3DHP_28)
 
 
 # Human3.6M

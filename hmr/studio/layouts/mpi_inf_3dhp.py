@@ -1,5 +1,6 @@
 """MPI-INF-3DHP: eight training subjects (videos, annot.mat) and six test sequences (pictures, annot_data.mat)."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hmr.studio.layouts.mat import write_mat
 from hmr.studio.layouts.pictures import in_order, save_jpeg
 from hmr.studio.layouts.videos import joints_of, rng_of, write_video
 from hmr.studio.motion import ACTIONS, Motion, sample_motion
-from hmr.studio.people import sample_person
+from hmr.studio.people import Person, sample_person
 from hmr.studio.rig import PlacedCamera, mpi_inf_3dhp_rig, test_camera
 from hmr.studio.scene import green_screen, outdoor, plain_studio
 from hmr.studio.shoot import Shot, Studio
@@ -60,8 +61,8 @@ def _call(makers: list[partial], index: int) -> None:
 def _write_train(raw: Path, studio: Studio, params: StudioMpiInf3dhp, seed: int, subject: str, sequence: str) -> None:
     """One sequence of a subject, filmed by the eight cameras at chest height."""
     folder = raw / subject / sequence
-    person = sample_person(rng_of(seed, DATASET, subject), "any")
     rng = rng_of(seed, DATASET, subject, sequence)
+    person = _dressed(sample_person(rng_of(seed, DATASET, subject), "any"), sample_person(rng, "any"))
     scene = SCENES[sequence](rng)
     moments = [m for _, motion in _segments(rng, params.frames) for m in studio.pose(person, motion)]
     rig = mpi_inf_3dhp_rig(params.image_px)
@@ -73,6 +74,12 @@ def _write_train(raw: Path, studio: Studio, params: StudioMpiInf3dhp, seed: int,
         labels[camera] = _labels(shots, MPI_INF_3DHP_28)
     write_mat(folder / "annot.mat", _annotation(labels, params.frames))
     (folder / "camera.calibration").write_text(_calibration(rig))
+
+
+def _dressed(person: Person, other: Person) -> Person:
+    """The person in another's clothes: the owners' subjects change theirs between the two sequences."""
+    clothes = ("top", "trousers", "shoes", "sleeve", "trouser_length", "looseness_m", "gloves", "hat")
+    return replace(person, **{name: getattr(other, name) for name in clothes})
 
 
 def _segments(rng: np.random.Generator, frames: int) -> list[tuple[str, Motion]]:
