@@ -66,6 +66,7 @@ def sheet(rows: list[list[ndarray]], captions: list[str]) -> UInt8[ndarray, "hei
     return tile(pictures, 2 * len(PANELS), names)
 
 
-def caption(title: str, sample_id: str) -> str:
-    """A sample's short name: its data set, and the last parts of its id."""
-    return f"{title} {' '.join(sample_id.split('/')[1:])}"
+def caption(title: str, store: Store, row: int) -> str:
+    """A sample's short name: its data set, then who does what, or the last part of its id."""
+    names = [str(store[name][row]) for name in ("subject", "action")]
+    return " ".join([title, *([name for name in names if name] or [str(store["sample_id"][row]).rsplit("/", 1)[-1]])])

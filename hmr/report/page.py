@@ -65,7 +65,7 @@ def _render(name: str, **values: object) -> str:
     )
     environment.filters["latex"] = escape_latex
     environment.filters["cells"] = _cell_text
-    return environment.get_template(name).render(**values)
+    return environment.get_template(name).render(**values).strip() + "\n"
 
 
 def _cell_text(text: str) -> str:

@@ -34,6 +34,7 @@ class Group:
     """Neighbouring columns with a common heading. `published` ones hold the paper's numbers."""
 
     title: str
+    short: str  # for formats without headings over several columns
     columns: tuple[str, ...]
     published: bool
 
@@ -165,6 +166,7 @@ def _paper_table(layout: _Layout, metrics: Metrics, sources: Mapping[str, str]) 
     name, original = set_title(layout.dataset, sources), set_title(layout.dataset, {layout.dataset: "official"})
     titles = tuple(column.title for column in layout.columns)
     published = f"{original}, as published" + ("" if name == original else " (other data: not comparable)")
+    short = "paper" if name == original else "paper, other data"
     reproduced = {row.variant for row in layout.published}
     rows = [_row(_starred(row), metrics.get(row.variant or ""), layout, row.values) for row in layout.published]
     blank = (None,) * len(titles)
@@ -172,7 +174,7 @@ def _paper_table(layout: _Layout, metrics: Metrics, sources: Mapping[str, str]) 
     return Table(
         key=layout.key,
         title=layout.title,
-        groups=(Group(f"{name}, measured", titles, False), Group(published, titles, True)),
+        groups=(Group(f"{name}, measured", name, titles, False), Group(published, short, titles, True)),
         rows=tuple(rows),
         notes=(*layout.notes, *_time_note(layout, metrics), *_data_note(name, original)),
     )
@@ -203,8 +205,8 @@ def _data_note(name: str, original: str) -> tuple[str, ...]:
     if name == original:
         return ()
     return (
-        f"{name} is rendered data in {original}'s layout, with an open body. Published numbers are {original}'s own: "
-        "other people, pictures and bodies. They show what the paper reports, not what we should reach.",
+        f"{name} is rendered data in {original}'s layout, with an open body. The paper's numbers are on {original} "
+        "itself: other people, other pictures, another body. They are not comparable with the measured ones.",
     )
 
 
@@ -213,7 +215,8 @@ def _ablation(metrics: Metrics, sources: Mapping[str, str]) -> Table:
     groups, first = [], 0
     for dataset, count in _ABLATION_SETS:
         titles = tuple(column.title for column in _ABLATION[first : first + count])
-        groups.append(Group(set_title(dataset, sources), titles, False))
+        name = set_title(dataset, sources)
+        groups.append(Group(name, name, titles, False))
         first += count
     rows = [
         Row(variant_title(v), tuple(cell(metrics[v].get(c.benchmark), c) for c in _ABLATION), True)

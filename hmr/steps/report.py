@@ -126,7 +126,7 @@ def _galleries(args: argparse.Namespace, stores: dict[str, Store], wanted: int) 
             title = set_title(dataset, {dataset: store.attributes["source"]})
             drawn = _samples(store, by_variant[variant][dataset], rows[dataset], body, faces)
             pictures += drawn
-            captions += [gallery.caption(title, store["sample_id"][row]) for row in rows[dataset][: len(drawn)]]
+            captions += [gallery.caption(title, store, row) for row in rows[dataset][: len(drawn)]]
         if pictures:
             made.append((variant, gallery.sheet(pictures, captions), len(pictures)))
     return made

@@ -1,10 +1,13 @@
 import itertools
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
+from evaluation import labelled
 
+from hmr.data.store import open_store
 from hmr.report.curves import curves_svg
-from hmr.report.gallery import choose, spread
+from hmr.report.gallery import VIEW_PX, caption, choose, panels, spread
 from hmr.report.page import escape_latex
 from hmr.report.tables import ordered
 
@@ -44,3 +47,21 @@ def test_curves_are_well_formed_whatever_the_terms():
     assert len(lines) == 3
     heights = [float(point.split(",")[1]) for point in lines[0].get("points").split()]
     assert heights[0] < heights[1]  # y points down: a falling loss falls
+
+
+def test_the_body_is_drawn_where_the_camera_puts_it(tmp_path, toy):
+    vertices, camera = toy["v_template"] * (1, -1, -1), np.array([0.7, 0.2, -0.1])
+    with open_store(labelled.human36m(tmp_path / "labels.h5")) as store:
+        view, labels, body, side = panels(store, 3, vertices, toy["f"], camera)
+        assert caption("open-Human3.6M", store, 3) == "open-Human3.6M S9 Eating"
+    drawn_y, drawn_x = np.nonzero((body != view).any(-1))
+    x, y = ((camera[0] * (vertices[:, :2] + camera[1:]) + 1) * VIEW_PX / 2).T
+    found = [drawn_x.min(), drawn_x.max() + 1, drawn_y.min(), drawn_y.max() + 1]
+    np.testing.assert_allclose(found, [x.min(), x.max(), y.min(), y.max()], atol=2.5)
+    assert (labels != view).any() and side.shape == view.shape == (VIEW_PX, VIEW_PX, 3)
+
+
+def test_a_camera_from_which_nothing_can_be_drawn_is_not_a_crash(tmp_path, toy):
+    with open_store(labelled.lsp(tmp_path / "labels.h5")) as store:
+        assert len(panels(store, 0, toy["v_template"], toy["f"], np.array([-0.5, 0.0, 0.0]))) == 4
+        assert caption("open-LSP", store, 0) == "open-LSP im1001"
