@@ -29,7 +29,7 @@ def choose(counts: dict[str, int], wanted: int) -> dict[str, list[int]]:
     """Rows to show from each data set, given how many samples it has: shared between two sets, the same for all."""
     shown = [dataset for dataset in SETS if counts.get(dataset)][:2]
     share = [wanted // len(shown) + (k < wanted % len(shown)) for k in range(len(shown))] if shown else []
-    return {dataset: spread(counts[dataset], n) for dataset, n in zip(shown, share, strict=True)}
+    return {dataset: spread(counts[dataset], n) for dataset, n in zip(shown, share, strict=True) if n}
 
 
 def panels(

@@ -24,7 +24,8 @@ def test_samples_are_evenly_spread(count, wanted):
 def test_two_sets_share_the_gallery():
     chosen = choose({"human36m": 50, "lsp": 100, "mpi_inf_3dhp": 9}, 5)
     assert {name: len(rows) for name, rows in chosen.items()} == {"lsp": 3, "human36m": 2}
-    assert choose({}, 5) == {}
+    assert choose({"human36m": 50, "lsp": 100}, 1) == {"lsp": [50]}
+    assert choose({}, 5) == choose({"lsp": 3}, 0) == {}
 
 
 def test_the_papers_variants_come_first_and_the_baseline_last():
