@@ -1,5 +1,6 @@
 """The filmed sets as the studio writes them, read back: labels exact, sides kept, the same bytes twice."""
 
+from dataclasses import replace
 from itertools import product
 
 import h5py
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 import scipy.io
 from flat_studio import FlatStudio
-from raw_files import read
+from raw_files import PARAMS, read
 from scipy.spatial.transform import Rotation
 
 from hmr.body.joints import COCOPLUS_19, HUMAN36M_32, LSP_14, MPI_INF_3DHP_17, MPI_INF_3DHP_28
+from hmr.data.readers import reader_of
 from hmr.data.readers.human36m import SUBJECTS, read_metadata
 from hmr.data.readers.mpi_inf_3dhp import ACTIVITIES, CAMERAS, TEST_SEQUENCES, read_calibration
 from hmr.data.sample import fault
@@ -128,6 +130,17 @@ def check_human36m(sample, shot):
     again = sample.joints_3d_m[:, :2] / sample.joints_3d_m[:, 2:] * sample.focal_px + sample.principal_px
     assert np.abs(again - sample.keypoints_2d_px[:14]).max() < 0.01
     assert same_picture(sample, shot) and fault(sample) is None
+
+
+def test_human36m_labels_and_pictures_agree_in_every_frame(filmed):
+    raw, shots, _ = filmed
+    samples = list(reader_of("human36m")(raw, "train", replace(PARAMS, human36m_stride=1)))
+    assert {s.frame for s in samples} == set(range(12))
+    for sample in samples:
+        shot = shots[sample.subject, sample.action, sample.trial, sample.camera, sample.frame // 5 * 5]
+        assert np.abs(sample.joints_3d_m - shot.keypoints_3d_m[:14]).max() * 1000 < 1e-3
+        assert np.nanmax(np.abs(sample.keypoints_2d_px - shot.keypoints_2d_px)) < 1e-3
+        assert same_picture(sample, shot)
 
 
 def test_human36m_has_one_person_a_subject_and_one_room(filmed):
