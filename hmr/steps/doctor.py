@@ -16,7 +16,6 @@ from hmr.files import MANIFEST, read_json
 from hmr.params import Params, load_params
 
 _PACKAGES = ("torch", "numpy", "opencv-python-headless", "snakemake", "dvc", "smplx")
-_ENOUGH_DISK_GB = {"smoke": 2, "open": 10, "paper": 600}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
         "Device": device(),
         f"Data (source: {params.download.source})": data(args.raw, params),
         "Body": body(args.body, params),
-        "Disk": disk(Path(), params.preset),
+        "Disk": disk(Path()),
     }
     for title, lines in sections.items():
         print("\n".join([title, *(f"  {line}" for line in lines)]))
@@ -103,11 +102,9 @@ def body(path: Path, params: Params) -> Iterator[str]:
         yield str(error)
 
 
-def disk(folder: Path, preset: str) -> Iterator[str]:
-    """Free space, and whether it is enough for the preset."""
-    free_gb, enough_gb = shutil.disk_usage(folder).free / 1e9, _ENOUGH_DISK_GB.get(preset)
-    verdict = "" if enough_gb is None or free_gb > enough_gb else f"; preset {preset} wants about {enough_gb} GB"
-    yield f"{free_gb:.0f} GB free{verdict}"
+def disk(folder: Path) -> Iterator[str]:
+    """Free space."""
+    yield f"{shutil.disk_usage(folder).free / 1e9:.0f} GB free"
 
 
 def _mocap(raw: Path, params: Params) -> Iterator[str]:
