@@ -302,7 +302,9 @@ def write_amc(
     path: Path, skeleton: Skeleton, channels: Float[ndarray, "frames channels"], *, metres_per_unit: float
 ) -> None:
     """Write a motion (metres and radians) in the file's units: three decimals of length, two of degrees."""
+    decimals = [3 if dof[0] == "t" else 2 for dofs in skeleton.dofs for dof in dofs]
     values = channels / channel_units(skeleton, metres_per_unit)
+    values = np.stack([column.round(n) for column, n in zip(values.T, decimals, strict=True)], 1) + 0.0  # no -0.00
     paragraph = "\n".join(
         " ".join([name, *("%.3f" if dof[0] == "t" else "%.2f" for dof in dofs)])
         for name, dofs in zip(skeleton.names, skeleton.dofs, strict=True)
