@@ -34,11 +34,7 @@ class Source:
 
     path: Path
     sequence: str
-
-    @property
-    def is_test_subject(self) -> bool:
-        """Whether it shows one of Human3.6M's test subjects, whom the critics must not see."""
-        return _HUMAN36M_TEST.search(self.sequence) is not None
+    is_test_subject: bool = False  # of Human3.6M, whom the critics must not see
 
 
 def find_sources(paths: Iterable[Path]) -> list[Source]:
@@ -57,15 +53,21 @@ def _named(path: Path) -> Source:
         raise UserError(f"{path}: expected joint angles or SMPL poses, found markers; {_MARKERS}")
     if path.suffix.lower() not in _READERS:
         raise UserError(f"{path}: expected motion capture, found suffix {path.suffix!r}; {_WAY_OUT}")
-    return Source(path, f"{path.parent.name}/{path.stem}")
+    sequence = f"{path.parent.name}/{path.stem}"
+    return Source(path, sequence, _shows_test_subject(sequence))
+
+
+def _shows_test_subject(name: str) -> bool:
+    return _HUMAN36M_TEST.search(name) is not None
 
 
 def _below(folder: Path) -> list[Source]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
+    motions = [path for path in files if path.suffix.lower() in _READERS and not _NO_MOTION.search(path.name)]
+    names = [path.relative_to(folder).with_suffix("").as_posix() for path in motions]
     sources = [
-        Source(path, path.relative_to(folder).with_suffix("").as_posix())
-        for path in files
-        if path.suffix.lower() in _READERS and not _NO_MOTION.search(path.name)
+        Source(path, name, _shows_test_subject(f"{folder.name}/{name}"))
+        for path, name in zip(motions, names, strict=True)
     ]
     if not sources:
         markers = any(path.suffix.lower() == ".c3d" for path in files)

@@ -204,6 +204,7 @@ def test_human36ms_test_subjects_are_dropped(toy_file: Path, tmp_path: Path, cap
         mosh(folder / f"{name}.pkl")
     assert mocap([folder], toy_file, tmp_path / "pool.h5") == 0
     said = capsys.readouterr().out
+    assert all(source.is_test_subject for source in find_sources([folder / "S9", folder / "S11/b.pkl"]))
     assert "3 clips, 12 frames" in said and "3 left out: of Human3.6M's test subjects" in said
 
 
