@@ -12,18 +12,22 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 
-def step_files(step: str, *more: str) -> list[Path]:
-    """Files behind `hmr STEP`, sorted. `more` names modules that the step picks by name at run time."""
-    found = files_behind(f"hmr.steps.{step.replace('-', '_')}").union(*map(files_behind, more))
-    return sorted(found)
+def step_files(step: str, *more: str, without: str | None = None) -> list[Path]:
+    """Files behind `hmr STEP`, sorted.
+
+    `more` names modules that the step picks by name at run time, `without` a package that this use of it never runs.
+    """
+    modules = [f"hmr.steps.{step.replace('-', '_')}", *more]
+    return sorted(frozenset().union(*(files_behind(module, without) for module in modules)))
 
 
 @cache
-def files_behind(module: str) -> frozenset[Path]:
+def files_behind(module: str, without: str | None = None) -> frozenset[Path]:
     """The files of a module and of all that it imports of this package, with the templates that lie beside them."""
     waiting, seen = [module], set()
     while waiting:
-        if (name := waiting.pop()) not in seen:
+        name = waiting.pop()
+        if name not in seen and not f"{name}.".startswith(f"{without}."):
             seen.add(name)
             waiting += imports_of(name)
     sources = {path for name in seen if (path := _file(name))}
@@ -47,8 +51,9 @@ def _named(path: Path) -> Iterator[str]:
 
 
 def _with_packages(name: str) -> list[str]:
+    """`hmr.a.b` as itself and the packages around it; the outermost holds no more than the version."""
     parts = name.split(".")
-    return [".".join(parts[: i + 1]) for i in range(len(parts))] if parts[0] == "hmr" else []
+    return [".".join(parts[: i + 1]) for i in range(1, len(parts))] if parts[0] == "hmr" else []
 
 
 def _file(module: str) -> Path | None:

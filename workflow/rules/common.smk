@@ -33,9 +33,9 @@ def checked_params():
     return checked, plain
 
 
-def code(step, *modules):
+def code(step, *modules, without=None):
     """Files behind `hmr STEP`, so that an edit redoes what depends on it."""
-    return [os.path.relpath(path) for path in step_files(step, *modules)]
+    return [os.path.relpath(path) for path in step_files(step, *modules, without=without)]
 
 
 def share(cpus):
@@ -52,8 +52,8 @@ def own_body():
 
 
 def studio_code(wildcards):
-    """The download step, and the one layout that it picks by name."""
-    return code("download", f"hmr.studio.layouts.{wildcards.dataset}") if studio else code("download")
+    """The download step and the one layout that it picks by name; what the owners made depends on no code of ours."""
+    return code("download", f"hmr.studio.layouts.{wildcards.dataset}", without="hmr.download") if studio else []
 
 
 def reader_code(wildcards):

@@ -21,7 +21,7 @@ rule download_dataset:
         mem_mb=3000,
     params:
         source=plain["download"]["source"],
-        seed=plain["download"]["seed"],
+        seed=plain["download"]["seed"] if studio else None,
         studio=lookup("{dataset}", within=studio_amounts, default=None),
     shell:
         "python -m hmr download {wildcards.dataset:q} --raw data/raw/{wildcards.dataset:q} --body results/body/body.npz"

@@ -22,6 +22,7 @@ rule build_pool:
         mem_mb=3000,
     params:
         mocap=plain["mocap"],
+        max_broken=plain["normalize"]["max_quarantine_fraction"],
     shell:
         "python -m hmr mocap data/raw/mocap --body {input.body:q} --out {output.pool:q} > {log:q} 2>&1"
 

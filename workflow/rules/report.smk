@@ -2,7 +2,7 @@
 
 Needs:  results/evaluate/{variant}/{benchmark}.json and .csv, results/predict/{variant}/{dataset}.h5,
         results/normalize/{dataset}-test.h5, results/train/{variant}/training.csv, results/body/body.npz
-Makes:  results/report/tables.md, tables.tex, index.html and gallery-{variant}.jpg
+Makes:  results/report/tables.md, tables.tex, index.html, training-curves.svg and gallery-{variant}.jpg
 """
 
 
@@ -30,7 +30,8 @@ rule write_report:
         markdown=report("results/report/tables.md", category="Report"),
         latex="results/report/tables.tex",
         page=report("results/report/index.html", category="Report"),
-        galleries=expand("results/report/gallery-{variant}.jpg", variant=variants),
+        galleries=expand("results/report/gallery-{variant}.jpg", variant=[*variants, BASELINE]),
+        curves="results/report/training-curves.svg",
     log:
         "logs/report/report.log",
     threads: share(1)
