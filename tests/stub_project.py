@@ -76,7 +76,8 @@ def make(folder: Path) -> Path:
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a console script of this environment in the copy."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {
+    cache = str(folder / ".dvc/site")
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "DVC_SITE_CACHE_DIR": cache}
         **os.environ,
         "PATH": path,
         "PYTHONPATH": str(folder),
