@@ -78,11 +78,6 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     cache = str(folder / ".dvc/site")
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "DVC_SITE_CACHE_DIR": cache}
-        **os.environ,
-        "PATH": path,
-        "PYTHONPATH": str(folder),
-        "DVC_SITE_CACHE_DIR": str(folder / ".dvc/site"),
-    }
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
