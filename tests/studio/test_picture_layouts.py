@@ -1,5 +1,7 @@
 """The in-the-wild sets as the studio writes them, read back: labels exact, sides kept, the same bytes twice."""
 
+import sys
+import threading
 from dataclasses import dataclass, field
 
 import cv2
@@ -189,6 +191,12 @@ def test_joints_inside_the_body_are_seen_where_the_torso_is(point, expected):
 def test_points_on_the_edge_of_the_picture():
     points = np.array([[-0.5, 0], [-0.51, 0], [9.49, 4.49], [9.5, 0], [0, 4.5]])
     assert pictures.inside(points, np.zeros((5, 10))).tolist() == [True, False, True, False, False]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_what_makes_pictures_is_not_sent_along_with_each(tmp_path):
+    studio = threading.Lock()  # nothing that can be sent to another process
+    assert pictures.in_order(lambda index: (index, studio is not None), 20, 2, "x") == [(k, True) for k in range(20)]
 
 
 def test_no_process_is_no_way(tmp_path):

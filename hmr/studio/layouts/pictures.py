@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -37,15 +37,30 @@ def in_order(make: Callable[[int], T], count: int, jobs: int, name: str) -> list
     """`make(0)`, `make(1)`, ... `make(count - 1)`, by `jobs` processes, with a progress bar."""
     if jobs < 1:
         raise UserError(f"--jobs: expected 1 or more, found {jobs}")
+    _one_thread()
     if jobs == 1:
-        _one_thread()
         return list(_bar(map(make, range(count)), count, name))
     # The first picture is made here: forked processes inherit the compiled renderer, others find it in its cache.
     first = [make(index) for index in range(min(1, count))]
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread) as pool:
-        rest = pool.map(make, range(len(first), count), chunksize=_CHUNK)
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_keep, initargs=(make,)) as pool:
+        rest = pool.map(_make_kept, range(len(first), count), chunksize=_CHUNK)
         return first + list(_bar(rest, count - len(first), name))
+
+
+# Each process holds what it makes pictures with. Sent along with every index it would be copied every time, and
+# PyTorch's tensors, which go through threads of their own, would block forked processes for good.
+_kept: Callable[[int], Any]
+
+
+def _keep(make: Callable[[int], Any]) -> None:
+    global _kept
+    _kept = make
+    _one_thread()
+
+
+def _make_kept(index: int) -> Any:
+    return _kept(index)
 
 
 def _one_thread() -> None:
