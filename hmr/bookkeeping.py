@@ -7,8 +7,6 @@ from pathlib import Path
 
 from hmr.errors import UserError
 
-PROFILE = ("--workflow-profile", "workflow/profiles/default")
-
 
 def require_project() -> None:
     """Refuse to run anywhere but in the project's folder."""
@@ -18,7 +16,7 @@ def require_project() -> None:
 
 def snakemake(*arguments: str) -> str:
     """Run Snakemake on the whole workflow and return all that it said."""
-    return _run("snakemake", *arguments, *PROFILE, "--", "all")
+    return _run("snakemake", *arguments, "--", "all")
 
 
 def unfinished() -> str | None:
@@ -45,6 +43,6 @@ def _run(tool: str, *arguments: str) -> str:
     done = subprocess.run([sys.executable, "-m", tool, *arguments], capture_output=True, text=True)
     said = done.stdout + done.stderr
     if done.returncode:
-        last = next((line for line in reversed(said.splitlines()) if line.strip()), "no message")
-        raise UserError(f"{tool} {arguments[0]} ended with status {done.returncode}: {last.strip()}")
+        lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("Using workflow")]
+        raise UserError(f"{tool} {arguments[0]} ended with status {done.returncode}: {(lines or ['no message'])[-1]}")
     return said

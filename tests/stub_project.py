@@ -11,7 +11,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("Snakefile", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "hmr", "workflow", ".dvc/config")
+COPIED = (
+    "Snakefile",
+    "dvc.yaml",
+    "params.yaml",
+    ".dvcignore",
+    ".gitignore",
+    "hmr",
+    "profiles",
+    "workflow",
+    ".dvc/config",
+)
 
 _STUB = """
 import hashlib, json, sys

@@ -1,6 +1,6 @@
 """What every stage file needs: the checked parameters, the fixed names, and helpers that only look.
 
-No rules and no side effects: each stage file includes this, so it runs eight times when the whole workflow is read.
+No rules. Each stage file includes this, so it reads and never writes.
 """
 
 import math

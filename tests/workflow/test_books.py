@@ -1,0 +1,144 @@
+"""Snakemake and DVC over the same results: each notices what the other did, and neither writes an untruth."""
+
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import stub_project
+
+pytestmark = pytest.mark.slow
+ALL = {
+    "body": 1,
+    "download": 6,
+    "normalize": 8,
+    "mocap": 1,
+    "train": 4,
+    "predict-set": 15,
+    "evaluate": 25,
+    "report": 1,
+}
+AFTER_CRITICS = {"train": 2, "predict-set": 6, "evaluate": 10, "report": 1}
+
+
+class Project:
+    """A project with stand-ins for its steps."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = stub_project.make(folder)
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        done = stub_project.run(self.folder, *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def refused(self, *command: str) -> str:
+        """What a refused command said: one line."""
+        done = stub_project.run(self.folder, "python", "-m", "hmr", *command)
+        assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1
+        return done.stderr
+
+    def jobs(self) -> dict[str, int]:
+        return dict(Counter(stub_project.jobs_since(self.folder)))
+
+    def edit(self, old: str, new: str, file: str = "params.yaml") -> None:
+        path = self.folder / file
+        path.write_text(path.read_text().replace(old, new, 1))
+
+    def commit(self) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-q", "-m", "results")
+
+    def plan(self) -> str:
+        done = self.run("snakemake", "-n", "all")
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose results Snakemake made and `hmr record` told DVC of."""
+    project = Project(tmp_path_factory.mktemp("project") / "made")
+    assert "nothing recorded" in project.refused("record")
+    assert "nothing adopted" in project.refused("adopt")
+    project.run("snakemake", "--cores", "8", "all")
+    assert project.jobs() == ALL
+    project.run("python", "-m", "hmr", "record")
+    project.commit()
+    return project.folder
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path) -> Project:
+    """A copy of it, with its time stamps."""
+    copy = object.__new__(Project)
+    copy.folder = tmp_path / "made"
+    subprocess.run(["cp", "-a", str(made), str(copy.folder)], check=True)
+    return copy
+
+
+def test_after_record_neither_has_anything_to_do(project: Project):
+    project.run("dvc", "repro")
+    assert project.jobs() == {} and "Nothing to be done" in project.plan()
+
+
+def test_critics_weight_retrains_only_variants_with_critics(project: Project):
+    project.edit("adv_weight: 1.0", "adv_weight: 0.5")
+    assert "nothing recorded" in project.refused("record")
+    project.run("snakemake", "--cores", "8", "all")
+    assert project.jobs() == AFTER_CRITICS
+    project.run("python", "-m", "hmr", "record")
+    project.run("dvc", "repro")
+    assert project.jobs() == {}
+
+
+def test_settings_of_the_critics_leave_variants_without_them_alone(project: Project):
+    project.edit("learning_rate: 0.0001", "learning_rate: 0.0002")
+    project.run("snakemake", "--cores", "8", "all")
+    assert project.jobs()["train"] == 2
+
+
+def test_dvc_runs_the_stages_that_a_parameter_touches_and_snakemake_knows(project: Project):
+    project.edit("adv_weight: 1.0", "adv_weight: 0.5")
+    project.run("dvc", "repro")
+    assert project.jobs() == {name: ALL[name] for name in ("train", "predict-set", "evaluate", "report")}
+    assert "Nothing to be done" in project.plan()
+
+
+def test_an_edit_of_code_redoes_what_depends_on_it(project: Project):
+    project.edit('"""', '"""Edited. ', file="hmr/data/readers/coco.py")
+    project.run("snakemake", "--cores", "8", "all")
+    jobs = project.jobs()
+    assert (jobs["normalize"], jobs["train"]) == (1, 4) and "download" not in jobs
+
+
+def test_a_checkout_is_adopted_and_changes_are_noticed_after_it(project: Project):
+    for folder in (".snakemake", "data", "results"):
+        shutil.rmtree(project.folder / folder)
+    project.run("git", "checkout", "--", "results")
+    project.run("dvc", "checkout")
+    assert "Nothing to be done" not in project.plan()
+    assert "nothing recorded" in project.refused("record")
+    project.run("python", "-m", "hmr", "adopt")
+    assert project.jobs() == {} and "Nothing to be done" in project.plan()
+    project.edit("adv_weight: 1.0", "adv_weight: 0.5")
+    assert "nothing adopted" in project.refused("adopt")
+    project.run("snakemake", "--cores", "8", "all")
+    assert project.jobs() == AFTER_CRITICS
+
+
+def test_an_experiment_in_a_temporary_folder_runs_what_it_must(project: Project):
+    done = project.run("dvc", "exp", "run", "--temp", "--name", "half", "-S", "train.adv_weight=0.5")
+    said = done.stdout + done.stderr
+    assert [stage for stage in ALL if f"Running stage '{stage}'" in said] == ["train", "evaluate", "report"]
+    assert "Stage 'normalize' didn't change, skipping" in said
+    project.run("dvc", "exp", "apply", "half")
+    assert "adv_weight: 0.5" in (project.folder / "params.yaml").read_text()
+
+
+def test_raw_data_that_lies_there_survives_a_redone_download(project: Project):
+    brought = project.folder / "data/raw/lsp/brought.txt"
+    brought.write_text("the user's own")
+    project.edit("seed: 0", "seed: 1", file="params.yaml")
+    project.run("dvc", "repro", "download")
+    assert brought.read_text() == "the user's own" and project.jobs()["download"] == 6
