@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from toy import toy_body
 
 torch.set_num_threads(1)

@@ -175,7 +175,7 @@ def test_critics_and_encoder_do_not_train_each_other(body):
 
 def test_divergence_is_named(body):
     params = dataclasses.replace(PARAMS, joints_3d_weight=float("inf"))
-    with pytest.raises(loop.Diverged, match="is (nan|inf)"):
+    with pytest.raises(loop.Diverged, match=r"is (nan|inf)"):
         trained(params, body)
 
 
