@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from hmr.data.augment import CROP_REFERENCE_PX
+from hmr.geometry.affine import compose, invert, transform
 
 PERSON_REFERENCE_PX = 150
 
@@ -35,17 +36,6 @@ def image_to_crop(center_px: np.ndarray, scale: float, crop_px: int) -> np.ndarr
     return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
 
 
-def invert(affine: np.ndarray) -> np.ndarray:
-    """The inverse (2, 3) of an affine map (2, 3)."""
-    linear = np.linalg.inv(affine[:, :2])
-    return np.column_stack((linear, -linear @ affine[:, 2]))
-
-
-def transform(affine: np.ndarray, points_px: np.ndarray) -> np.ndarray:
-    """Points (..., 2) under an affine map (2, 3)."""
-    return points_px @ affine[:, :2].T + affine[:, 2]
-
-
 def crop_person(
     image: np.ndarray, *, keypoints_px: np.ndarray, center_px: np.ndarray, person_px: float, crop_px: int
 ) -> Crop:
@@ -56,7 +46,7 @@ def crop_person(
     window, offset = _window(image, backward, crop_px)
     small, to_window = _shrunk(window, scale)
     # small -> window -> image -> crop, as one map
-    to_crop = _compose(forward, _compose(np.array([[1.0, 0, offset[0]], [0, 1.0, offset[1]]]), to_window))
+    to_crop = compose(forward, compose(np.array([[1.0, 0, offset[0]], [0, 1.0, offset[1]]]), to_window))
     square = cv2.warpAffine(small, to_crop, (crop_px, crop_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return Crop(square, backward, transform(forward, keypoints_px))
 
@@ -83,8 +73,3 @@ def _shrunk(window: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     x, y = width / size[0], height / size[1]
     small = cv2.resize(window, size, interpolation=cv2.INTER_AREA)
     return small, np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2]])
-
-
-def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """The affine map (2, 3) that applies `inner`, then `outer`."""
-    return np.column_stack((outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]))

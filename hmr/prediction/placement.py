@@ -4,7 +4,6 @@ The network's camera speaks of its square view. An affine map leads from the vie
 crop or of the source image; it only scales and shifts, so the body's camera there is a pinhole again.
 """
 
-import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
@@ -25,20 +24,3 @@ def camera_in_image(
     zoom, (left, top) = float(view_to_image[0, 0]), view_to_image[:, 2]
     # The map speaks of pixel centres at whole numbers, the camera of the picture's edge at zero.
     return transl, view.scaled(zoom).cropped(zoom / 2 - 0.5 - left, zoom / 2 - 0.5 - top)
-
-
-def to_image(keypoints_px: Float[ndarray, "*batch points 2"], matrix: Float[ndarray, "*batch 2 3"]) -> ndarray:
-    """Pixels through an affine map."""
-    return keypoints_px @ np.swapaxes(matrix[..., :2], -1, -2) + matrix[..., None, :, 2]
-
-
-def compose(outer: Float[ndarray, "*batch 2 3"], inner: Float[ndarray, "*batch 2 3"]) -> Float[ndarray, "*batch 2 3"]:
-    """The affine map that applies `inner`, then `outer`."""
-    shift = (outer[..., :2] @ inner[..., 2:])[..., 0] + outer[..., 2]
-    return np.concatenate((outer[..., :2] @ inner[..., :2], shift[..., None]), -1)
-
-
-def invert(matrix: Float[ndarray, "*batch 2 3"]) -> Float[ndarray, "*batch 2 3"]:
-    """The affine map back."""
-    back = np.linalg.inv(matrix[..., :2])
-    return np.concatenate((back, -(back @ matrix[..., 2:])), -1)

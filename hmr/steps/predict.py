@@ -15,8 +15,9 @@ from hmr.data import augment
 from hmr.data.crop import crop_person
 from hmr.device import pick_device, reproducible
 from hmr.files import atomic_path
+from hmr.geometry.affine import compose, invert, transform
 from hmr.prediction.photos import Person, find_people, read_boxes
-from hmr.prediction.placement import camera_in_image, compose, invert, to_image
+from hmr.prediction.placement import camera_in_image
 from hmr.prediction.predictor import Bodies, NetworkSource, bodies_of
 from hmr.render.overlay import overlay, side_view, tile
 from hmr.training.checkpoint import load_checkpoint
@@ -83,7 +84,7 @@ def recover(
 
 
 def _parameters(bodies: Bodies, view_to_image: np.ndarray, image_px: int) -> bytes:
-    keypoints_px = to_image(augment.from_norm(bodies.keypoints_norm[0], image_px), view_to_image)
+    keypoints_px = transform(view_to_image, augment.from_norm(bodies.keypoints_norm[0], image_px))
     values = {
         "camera": bodies.camera[0],
         "view_to_image": view_to_image,

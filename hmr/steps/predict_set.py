@@ -18,10 +18,10 @@ from hmr.data.store import Store, open_store
 from hmr.device import pick_device, reproducible
 from hmr.evaluation.predictions import write_predictions
 from hmr.files import sha256_file
+from hmr.geometry.affine import compose, invert, transform
 from hmr.mocap.pool import open_pool
 from hmr.params import load_params
 from hmr.prediction.parts import part_labels
-from hmr.prediction.placement import compose, invert, to_image
 from hmr.prediction.predictor import Bodies, MeanSource, NetworkSource, ThetaSource, batched, bodies_of
 from hmr.training.checkpoint import load_checkpoint
 from hmr.training.start import mean_start
@@ -102,7 +102,7 @@ def _predict(
 
 
 def _columns(bodies: Bodies, view_to_image: np.ndarray, image_px: int) -> dict[str, np.ndarray | list]:
-    keypoints_px = to_image(augment.from_norm(bodies.keypoints_norm, image_px), view_to_image)
+    keypoints_px = transform(view_to_image, augment.from_norm(bodies.keypoints_norm, image_px))
     return {
         "joints_3d_m": bodies.joints_3d_m,
         "joints_3d_native_m": bodies.joints_3dhp_m,

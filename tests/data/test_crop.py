@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from hmr.data.augment import plain_views, view_matrices
-from hmr.data.crop import crop_person, crop_scale, image_to_crop, invert, transform
+from hmr.data.crop import crop_person, crop_scale, image_to_crop
+from hmr.geometry.affine import invert, transform
 
 RNG = np.random.default_rng(0)
 
@@ -23,7 +24,7 @@ def test_there_and_back(person_px):
     center, points = RNG.uniform(0, 500, 2), RNG.uniform(-50, 600, (30, 2))
     forward = image_to_crop(center, crop_scale(person_px, 136), 136)
     np.testing.assert_allclose(transform(invert(forward), transform(forward, points)), points, atol=1e-9)
-    np.testing.assert_allclose(transform(forward, center), [67.5, 67.5], atol=1e-9)
+    np.testing.assert_allclose(transform(forward, center[None]), [[67.5, 67.5]], atol=1e-9)
 
 
 @pytest.mark.parametrize("crop_px", [100, 136, 320])
@@ -53,13 +54,13 @@ def test_a_dot_stays_on_its_keypoint(size, person_px):
         weight = cut.image[..., 0].astype(float)
         found = np.array([(weight * axis).sum() for axis in np.meshgrid(range(136), range(136))]) / weight.sum()
         np.testing.assert_allclose(found, cut.keypoints_px[0], atol=0.06)
-        np.testing.assert_allclose(transform(cut.crop_to_image, cut.keypoints_px[0]), dot, atol=1e-6)
+        np.testing.assert_allclose(transform(cut.crop_to_image, cut.keypoints_px[:1]), [dot], atol=1e-6)
 
 
 def test_the_network_sees_the_middle():
     to_view = view_matrices(plain_views(1), crop_px=136, image_px=96)[0]
     cut = crop(np.zeros((100, 100, 3), np.uint8), point=(50.0, 50.0))
-    np.testing.assert_allclose(transform(to_view, cut.keypoints_px[0]), [47.5, 47.5], atol=1e-9)
+    np.testing.assert_allclose(transform(to_view, cut.keypoints_px[:1]), [[47.5, 47.5]], atol=1e-9)
 
 
 def test_beyond_the_image_its_edge_repeats():

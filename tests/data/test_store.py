@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from hmr.body.joints import COCOPLUS_19
-from hmr.data.crop import transform
 from hmr.data.sample import Rejected, Sample
 from hmr.data.store import open_store, write_store
 from hmr.errors import UserError
+from hmr.geometry.affine import transform
 from hmr.params import NormalizeParams
 
 PARAMS = NormalizeParams(
@@ -134,9 +134,8 @@ def test_crops_are_the_pictures_in_any_order(tmp_path):
     with open_store(tmp_path / "a.h5") as store:
         for k in (3, 0, 4, 1, 2):
             affine = store["crop_to_image"][k]
-            x, y = (
-                transform(affine, np.stack(np.meshgrid(range(64), range(64)), -1)).astype(np.float32).transpose(2, 0, 1)
-            )
+            pixels = np.stack(np.meshgrid(range(64), range(64)), -1).reshape(-1, 2)
+            x, y = transform(affine, pixels).astype(np.float32).T.reshape(2, 64, 64)
             expected = cv2.remap(image_of(k), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             assert store.images(k).dtype == np.uint8
             assert np.abs(store.images(k).astype(int) - expected).mean() < 4
