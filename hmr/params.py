@@ -112,6 +112,7 @@ class ModelParams:
 class CriticParams:
     learning_rate: float
     factorised: bool  # False: only the critic of the full pose
+    hidden: int  # neurons of the full pose's critic; 1024 in the paper
 
 
 @dataclass(frozen=True)

@@ -12,20 +12,21 @@ JOINTS = 23
 
 
 class Critics(nn.Module):
-    """25 critics: 23 joints, the full pose, the shape, in this order. With `factorised=False` only the full pose's.
+    """25 critics: 23 joints, the full pose, the shape, in this order. With `factorised=False` only the full pose's,
+    whose layers have `hidden` neurons (1,024 in the paper).
 
     # ASSUME: the joint embedding has a ReLU after each layer and the shape critic a first layer of 10, as in the
     method's code; the ports differ.
     """
 
-    def __init__(self, *, factorised: bool = True) -> None:
+    def __init__(self, *, factorised: bool = True, hidden: int = 1024) -> None:
         super().__init__()
         self.factorised = factorised
         self.embed = nn.Sequential(nn.Linear(9, 32), nn.ReLU(inplace=True), nn.Linear(32, 32), nn.ReLU(inplace=True))
         self.full_pose = nn.Sequential(
-            *(nn.Linear(JOINTS * 32, 1024), nn.ReLU(inplace=True)),
-            *(nn.Linear(1024, 1024), nn.ReLU(inplace=True)),
-            nn.Linear(1024, 1),
+            *(nn.Linear(JOINTS * 32, hidden), nn.ReLU(inplace=True)),
+            *(nn.Linear(hidden, hidden), nn.ReLU(inplace=True)),
+            nn.Linear(hidden, 1),
         )
         if factorised:
             self.joint_weight = nn.Parameter(torch.empty(JOINTS, 32))

@@ -69,8 +69,8 @@ ACTIONS = {
         (*_STANDS, *_WALKS, *_SITS, "lean_forward", "squat", "kneel", "sit_floor", "run", "pick_up"), _ALL, _ALL
     ),
     "Sport": Action(
-        (*("run", "run", "jump", "jump", "kick", "lunge", "throw", "throw", "side_reach", "arch_back", "squat"),
-         *("stand_wide", "lean_forward", "upside_down", "on_hands", "kneel", "step")), _ALL, _ALL, (0.25, 0.5), 1.0,
+        (*("run", "run", "jump", "kick", "lunge", "throw", "side_reach", "stand_wide", "step") * 3,
+         *("arch_back", "squat", "lean_forward", "kneel", "on_hands", "upside_down")), _ALL, _ALL, (0.25, 0.5), 1.0,
     ),
 }  # fmt: skip
 if unknown := {s for a in ACTIONS.values() for s in a.stances} - STANCES.keys():

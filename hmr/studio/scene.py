@@ -141,10 +141,10 @@ def bricks(rng: np.random.Generator, colour: ndarray, contrast: float) -> Textur
 def clutter(rng: np.random.Generator, colour: ndarray, contrast: float) -> Texture:
     """Overlapping shapes of many colours: shelves, crowds, leaves, posters, whatever stands behind people."""
     tile = clouds(rng, colour, contrast)
-    for _ in range(int(rng.integers(15, 90))):
+    for _ in range(int(rng.integers(8, 45))):
         middle = rng.integers(0, TILE_PX, 2)
         size = np.maximum(2, rng.gamma(1.6, 10, 2)).astype(int)
-        shade = tuple(np.clip(np.asarray(colour) + rng.normal(0, 55, 3), 0, 255).tolist())
+        shade = tuple(np.clip(np.asarray(colour) + rng.normal(0, 34, 3), 0, 255).tolist())
         kind = rng.integers(3)
         if kind == 0:
             cv2.ellipse(tile, middle.tolist(), size.tolist(), rng.uniform(0, 180), 0, 360, shade, -1, cv2.LINE_AA)
@@ -244,7 +244,7 @@ def wild(rng: np.random.Generator) -> Scene:
 
     def texture() -> Texture:
         make = TEXTURES[rng.integers(len(TEXTURES))]
-        return make(rng, rng.uniform(25, 225) + rng.normal(0, 25, 3), rng.uniform(3, 28))
+        return make(rng, rng.uniform(35, 215) + rng.normal(0, 14, 3), rng.uniform(3, 16))
 
     walls = tuple(texture() for _ in range(2))
     lamps = int(rng.integers(1, 4))

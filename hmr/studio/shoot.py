@@ -156,9 +156,9 @@ def wild_shot(studio: Studio, rng: np.random.Generator, image_px: int, sport: bo
     With `sport` the person is about 150 px large, as LSP's owners scaled theirs; else a third to most of the picture.
     """
     person = sample_person(rng, "street")
-    action = "Sport" if rng.random() < (0.75 if sport else 0.2) else "Everyday"
+    action = "Sport" if rng.random() < (0.5 if sport else 0.15) else "Everyday"
     [moment] = studio.pose(person, sample_motion(rng, action, 1, 10.0))
-    scene = outdoor(rng) if rng.random() < 0.35 else wild(rng)
+    scene = outdoor(rng) if rng.random() < 0.4 else wild(rng)
     size_px = LSP_PERSON_PX * rng.normal(1, 0.06) if sport else image_px * rng.uniform(0.38, 0.85)
     camera = frame(rng, moment, size_px, image_px)
     return studio.shoot(moment, person, scene, camera, _occluders(rng, moment, camera))
@@ -167,7 +167,7 @@ def wild_shot(studio: Studio, rng: np.random.Generator, image_px: int, sport: bo
 def frame(rng: np.random.Generator, moment: Moment, size_px: float, image_px: int) -> PlacedCamera:
     """A camera somewhere round the person, zoomed until the keypoints' box has a diagonal of `size_px`."""
     middle = (moment.keypoints_m.min(0) + moment.keypoints_m.max(0)) / 2
-    azimuth, distance = rng.uniform(-np.pi, np.pi), rng.uniform(2.6, 9.0)
+    azimuth, distance = _facing(rng, moment), rng.uniform(2.6, 9.0)
     elevation = np.deg2rad(np.clip(rng.normal(6, 12), -8, 55))
     away = [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)]
     position = middle + distance * np.array(away)
@@ -188,9 +188,17 @@ def frame(rng: np.random.Generator, moment: Moment, size_px: float, image_px: in
                   principal_px=tuple(margin[:2] - low))  # fmt: skip
 
 
+def _facing(rng: np.random.Generator, moment: Moment) -> float:
+    """Where a photographer stands, as an azimuth in the world: most often before the person, now and then anywhere."""
+    if rng.random() < 0.3:
+        return rng.uniform(-np.pi, np.pi)
+    forward = axis_angle_to_rotmat(torch.from_numpy(moment.full_pose_axis_angle[0])).numpy()[:, 2]
+    return np.arctan2(forward[0], forward[2]) + rng.normal(0, np.deg2rad(50))
+
+
 def _occluders(rng: np.random.Generator, moment: Moment, camera: PlacedCamera) -> tuple[Prop, ...]:
     """Now and then something stands between the camera and part of the person."""
-    if rng.random() > 0.22:
+    if rng.random() > 0.12:
         return ()
     target = moment.keypoints_m[rng.integers(len(LSP_14))]
     towards = camera.position - target

@@ -63,8 +63,8 @@ def new_state(params: TrainParams, start: Tensor, device: torch.device) -> State
     """A fresh network and, unless the adversarial weight is zero, fresh critics."""
     torch.manual_seed(params.seed)
     network = Network(params.model, start).to(device, memory_format=torch.channels_last)
-    critics = Critics(factorised=params.critics.factorised).to(device) if params.adv_weight else None
-    settings = params.optimiser
+    wanted, settings = params.critics, params.optimiser
+    critics = Critics(factorised=wanted.factorised, hidden=wanted.hidden).to(device) if params.adv_weight else None
     trained = [p for p in network.parameters() if p.requires_grad]
     return State(
         network=network,

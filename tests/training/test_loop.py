@@ -31,7 +31,7 @@ PARAMS = TrainParams(
     smpl_weight=60.0,
     datasets_2d=("lsp",),
     datasets_3d=("human36m",),
-    critics=CriticParams(learning_rate=1e-3, factorised=True),
+    critics=CriticParams(learning_rate=1e-3, factorised=True, hidden=64),
     model=ModelParams(
         image_px=32,
         encoder=EncoderParams(blocks=(1, 1), width=8, bottleneck=False),
