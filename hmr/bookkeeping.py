@@ -15,8 +15,17 @@ def require_project() -> None:
 
 
 def snakemake(*arguments: str) -> str:
-    """Run Snakemake on the whole workflow and return all that it said."""
-    return _run("snakemake", *arguments, "--", "all")
+    """Run Snakemake on the whole workflow and return all that it said; files are compared by content."""
+    return _run("snakemake", *arguments, "--workflow-profile", "workflow/profiles/default", "--", "all")
+
+
+def stamp() -> None:
+    """Give every result its place in time and its provenance: parameters, code and inputs as they are now.
+
+    DVC puts links in place of files, and their new time stamps would make Snakemake run everything again.
+    """
+    # Touching alone would keep the metadata of files that look finished; forcing writes it for every one.
+    snakemake("--touch", "--forceall", "--cores", "1")
 
 
 def unfinished() -> str | None:

@@ -18,7 +18,6 @@ COPIED = (
     ".dvcignore",
     ".gitignore",
     "hmr",
-    "profiles",
     "workflow",
     ".dvc/config",
 )

@@ -2,7 +2,7 @@
 
 import argparse
 
-from hmr.bookkeeping import dvc_is_clean, require_project, snakemake, unfinished
+from hmr.bookkeeping import dvc_is_clean, require_project, stamp, unfinished
 from hmr.errors import UserError
 
 _HELP = """
@@ -23,8 +23,7 @@ def run(args: argparse.Namespace) -> None:
     require_project()
     if not dvc_is_clean():
         raise UserError("nothing adopted: DVC's stages are not up to date; run 'dvc repro' ('dvc status' lists them)")
-    # Touching alone would keep the metadata of files that look finished; forcing writes it for every one.
-    snakemake("--touch", "--forceall", "--cores", "1")
+    stamp()
     if (reason := unfinished()) is not None:
         raise UserError(f"not all adopted: {reason}")
     print("adopted: Snakemake takes the results as made with the present parameters, code and inputs")
