@@ -33,7 +33,7 @@ class Action:
     stances: tuple[str, ...]
     gestures: tuple[str, ...]
     other: tuple[str, ...]  # of the other arm; the same gesture on both sides where it is empty
-    hold_s: tuple[float, float] = (0.35, 0.9)  # between one key pose and the next
+    hold_s: tuple[float, float] = (0.25, 0.6)  # between one key pose and the next
     speed_m_s: float = 0.1
 
 

@@ -20,7 +20,7 @@ rule train_variant:
         curve="results/train/{variant}/training.csv",
     log:
         "logs/train/{variant}.log",
-    threads: share(params.train.optimiser.torch_threads + 1)
+    threads: share(params.train.optimiser.torch_threads)  # its loader is light
     resources:
         mem_mb=6000,
         gpu=1,
