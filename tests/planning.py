@@ -19,6 +19,13 @@ class Job:
     outputs: tuple[str, ...]
 
 
+def set_first(path: Path, key: str, value: object) -> None:
+    """Give the first line of a parameter file that has `key` another value, whatever its present one is."""
+    text, count = re.subn(rf"^( *{key}:).*$", rf"\g<1> {value}", path.read_text(), count=1, flags=re.MULTILINE)
+    assert count == 1
+    path.write_text(text)
+
+
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run this project's workflow with `folder` as its working directory."""
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--directory", str(folder), *arguments]

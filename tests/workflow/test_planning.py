@@ -54,8 +54,8 @@ def test_shorter_lists_plan_less(folder: Path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("adv_weight: 1.0", "adv_wieght: 1.0", "unknown key"),
-        ("steps: 2000", "steps: many", "expected int"),
+        ("  adv_weight: ", "  adv_wieght: ", "unknown key"),
+        ("    steps: ", "    steps: many # ", "expected int"),
         ("    paired: {}", "    paired:\n      steps: 5", "unknown key train.variants.paired.steps"),
         ("    - lsp_extended\n    - coco\n  datasets_3d", "    - mpii\n  datasets_3d", "download.datasets lacks"),
         ("preset: open", "preset: [open", "not valid YAML"),
