@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from pathlib import Path
+from shutil import which
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents[1]
 if str(ROOT) not in sys.path:
@@ -76,6 +77,7 @@ params, plain = checked_params()
 variants = list(params.variants)
 test_sets = list(dict.fromkeys(BENCHMARKS[name] for name in params.evaluate.benchmarks))
 studio = params.download.source == "studio"
+needs_gpu = 1 if which("nvidia-smi") else 0  # without one, jobs share the processors instead of queueing
 studio_amounts = plain["download"]["studio"] if studio else {}  # official data depends on none of it
 
 

@@ -22,7 +22,7 @@ rule predict_dataset:
     threads: share(1)
     resources:
         mem_mb=3000,
-        gpu=1,
+        gpu=needs_gpu,
     params:
         predict=plain["predict"],
     shell:

@@ -23,7 +23,7 @@ rule train_variant:
     threads: share(params.train.optimiser.torch_threads)  # its loader is light
     resources:
         mem_mb=6000,
-        gpu=1,
+        gpu=needs_gpu,
     params:
         train=training_params,
     shell:
