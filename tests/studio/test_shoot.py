@@ -8,7 +8,7 @@ import pytest
 
 from hmr.body.joints import COCOPLUS_19, LSP_14
 from hmr.studio.motion import Motion, sample_motion
-from hmr.studio.people import sample_person
+from hmr.studio.people import paint, sample_person
 from hmr.studio.rig import human36m_rig, look_at, mpi_inf_3dhp_rig, placed, test_camera
 from hmr.studio.scene import TEXTURES, TILE_PX, Prop, clouds, green_screen, lab, outdoor, plain_studio, wild
 from hmr.studio.shoot import LSP_PERSON_PX, Studio, hidden, wild_shot
@@ -148,6 +148,7 @@ def test_rigs():
 def test_people_differ_and_motion_wanders(studio):
     a, b = (sample_person(np.random.default_rng(k), "street") for k in (1, 2))
     assert a.skin != b.skin and (a.betas != b.betas).any()
-    assert replace(a, hat=True) != a or a.hat
+    hats = [paint(replace(a, hat=hat, hair=(1.0, 2.0, 3.0)), studio.regions)[0] for hat in (False, True)]
+    assert (hats[0] != hats[1]).any() and not (hats[1] == (1.0, 2.0, 3.0)).all(1).any(), "a hat covers the hair"
     moved = sample_motion(np.random.default_rng(0), "Walking", 50, 50.0).transl
     assert np.linalg.norm(moved[-1] - moved[0]) > 0.5
