@@ -23,7 +23,7 @@ COPIED = (
 )
 
 _STUB = """
-import hashlib, json, sys
+import hashlib, json, sys, time
 from pathlib import Path
 
 if sys.argv[1] in ("record", "adopt", "preset"):
@@ -40,6 +40,8 @@ if command == "train":
 inputs = sorted(word for word in words if Path(word).is_file() and not word.startswith("--"))
 with open("ran.txt", "a") as log:
     log.write(f"{command}\\n")
+if command == "normalize" and Path("hang").exists():
+    time.sleep(600)
 content = hashlib.sha256(json.dumps(
     [command, words, section, [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in inputs]]
 ).encode()).hexdigest() * 20000  # larger than what Snakemake compares by content of itself
@@ -84,10 +86,14 @@ def make(folder: Path) -> Path:
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a console script of this environment in the copy."""
+    return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Variables under which this environment's console scripts use the copy."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     cache = str(folder / ".dvc/site")
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "DVC_SITE_CACHE_DIR": cache}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(folder), "DVC_SITE_CACHE_DIR": cache}
 
 
 def jobs_since(folder: Path) -> list[str]:

@@ -12,7 +12,8 @@ LAYERS = (
     {"__main__", "steps"},
     {"training", "evaluation", "report", "prediction", "studio", "mocap", "download"},
     {"data", "models", "losses", "render"},
-    {"body", "geometry", "params", "catalogue", "files", "errors", "unpickle", "device", "closure", "bookkeeping"},
+    {"body", "geometry", "params", "catalogue", "files", "errors", "unpickle", "device"}
+    | {"closure", "bookkeeping", "presence"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -1,6 +1,6 @@
 """What every stage file needs: the checked parameters, the fixed names, and helpers that only look.
 
-No rules. Each stage file includes this, so it reads and never writes.
+No rules. Each stage file includes this, so it writes nothing but its process's presence.
 """
 
 import math
@@ -17,6 +17,7 @@ from hmr.catalogue import BASELINE, BENCHMARKS, DATASETS, check_names
 from hmr.closure import step_files
 from hmr.errors import UserError
 from hmr.params import effective, load_params, read_yaml, to_plain, training_inputs
+from hmr.presence import enter
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -73,6 +74,7 @@ def training_params(wildcards):
     return effective(params.variant(wildcards.variant))
 
 
+enter(Path.cwd())
 params, plain = checked_params()
 variants = list(params.variants)
 test_sets = list(dict.fromkeys(BENCHMARKS[name] for name in params.evaluate.benchmarks))
