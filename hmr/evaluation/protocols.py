@@ -12,7 +12,10 @@ from hmr.catalogue import BENCHMARKS
 from hmr.data.store import Store
 from hmr.errors import UserError
 from hmr.evaluation import segmentation
+from hmr.evaluation.conditions import occlusions, viewpoints
 from hmr.evaluation.metrics import (
+    AUC_THRESHOLDS_MM,
+    PCK_MM,
     auc_percent,
     centred,
     joint_errors_mm,
@@ -22,6 +25,7 @@ from hmr.evaluation.metrics import (
     torso_px,
 )
 from hmr.evaluation.predictions import PARTS, Predictions
+from hmr.evaluation.uncertainty import intervals_95, unit_totals
 from hmr.geometry.alignment import similarity_align
 
 LSP_HIPS = [LSP_14.index(f"{side}_hip") for side in ("right", "left")]
@@ -69,16 +73,57 @@ def _human36m(labels: Store, predictions: Predictions, counted: np.ndarray) -> R
         raise UserError(f"{labels.path}: expected samples of this protocol's takes and cameras, found none")
     names = {name: labels[name][counted] for name in ("sample_id", "subject", "action", "trial", "camera", "frame")}
     pred, gt = predictions["joints_3d_m"][counted], _joints(labels, "joints_3d_m", counted)
-    plain, aligned = (errors.mean(1) for errors in _both_errors_mm(pred, gt, LSP_HIPS))
+    by_joint = _both_errors_mm(pred, gt, LSP_HIPS)
+    plain, aligned = (errors.mean(1) for errors in by_joint)
+    takes = ["\t".join(map(str, take)) for take in zip(names["subject"], names["action"], names["trial"], strict=True)]
     metrics = {
         "mpjpe_mm": plain.mean(),
         "pa_mpjpe_mm": aligned.mean(),
         "median_mpjpe_mm": np.median(plain),
         "median_pa_mpjpe_mm": np.median(aligned),
         **_action_means(plain, aligned, names),
+        **_mean_intervals({"mpjpe_mm": plain, "pa_mpjpe_mm": aligned}, takes, "take"),
+        **_explained(by_joint, LSP_14.joints, _conditions(labels, counted)),
         "num_samples": len(plain),
     }
     return Result(metrics, {**names, "mpjpe_mm": plain, "pa_mpjpe_mm": aligned})
+
+
+def _mean_intervals(columns: dict[str, np.ndarray], units: list[str] | np.ndarray, unit: str) -> dict[str, Any]:
+    """95 % intervals of means over samples; `unit` names what is drawn."""
+    totals = unit_totals(np.stack([*columns.values(), np.ones(len(units))], 1), units)
+
+    def means(drawn: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: drawn[..., k] / drawn[..., -1] for k, name in enumerate(columns)}
+
+    return {**intervals_95(means, totals), "ci95_unit": unit, "ci95_units": len(totals)}
+
+
+def _conditions(labels: Store, counted: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        "per_viewpoint": viewpoints(_joints(labels, "joints_3d_m", counted)),
+        "per_occlusion": occlusions(labels["visible"][counted][:, : len(LSP_14)]),
+    }
+
+
+def _explained(
+    by_joint: tuple[np.ndarray, np.ndarray], joints: tuple[str, ...], conditions: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """Mean errors of each joint, and of the samples under each condition."""
+    pairs = list(zip(("mpjpe_mm", "pa_mpjpe_mm"), by_joint, strict=True))
+    return {
+        "per_joint": {joint: {key: e[:, k].mean() for key, e in pairs} for k, joint in enumerate(joints)},
+        **{
+            name: {
+                str(value): {
+                    "num_samples": int((values == value).sum()),
+                    **{key: errors[values == value].mean() for key, errors in pairs},
+                }
+                for value in np.unique(values)
+            }
+            for name, values in conditions.items()
+        },
+    }
 
 
 def _action_means(plain: np.ndarray, aligned: np.ndarray, names: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -113,6 +158,8 @@ def mpi_inf_3dhp(labels: Store, predictions: Predictions) -> Result:
         **_mpi_metrics(plain, aligned),
         "per_sequence": _mpi_groups(plain, aligned, sequence),
         "per_scene": _mpi_groups(plain, aligned, scene),
+        **_mean_intervals(_mpi_columns(plain, aligned), sequence, "sequence"),
+        **_explained((plain, aligned), MPI_INF_3DHP_17.joints, _conditions(labels, everything)),
     }
     per_sample = {
         **{"sample_id": labels["sample_id"], "sequence": sequence, "scene": scene, "activity": labels["action"]},
@@ -150,6 +197,17 @@ def _mpi_metrics(plain: np.ndarray, aligned: np.ndarray) -> dict[str, float | in
     return metrics
 
 
+def _mpi_columns(plain: np.ndarray, aligned: np.ndarray) -> dict[str, np.ndarray]:
+    """Each sample's share of the metrics: their means over samples are the metrics."""
+    columns = {}
+    for prefix, errors in (("", plain), ("pa_", aligned)):
+        grouped = errors[:, MPI_GROUPED]
+        columns[f"{prefix}mpjpe_mm"] = errors.mean(1)
+        columns[f"{prefix}pck_150mm_percent"] = 100 * (grouped < PCK_MM).mean(1)
+        columns[f"{prefix}auc_percent"] = 100 * np.mean([(grouped < t).mean(1) for t in AUC_THRESHOLDS_MM], 0)
+    return columns
+
+
 def _mpi_groups(plain: np.ndarray, aligned: np.ndarray, groups: np.ndarray) -> dict[str, dict[str, float | int]]:
     return {name: _mpi_metrics(plain[groups == name], aligned[groups == name]) for name in np.unique(groups).tolist()}
 
@@ -161,22 +219,30 @@ def lsp_segmentation(labels: Store, predictions: Predictions) -> Result:
     """
     ids = labels["sample_id"]
     counts = np.stack([_confusion(labels, predictions, row, ids[row]) for row in range(len(labels))])
-    pooled, person = counts.sum(0), segmentation.foreground(counts)
+    hidden = occlusions(labels["visible"][:, : len(LSP_14)])
+    per_occlusion = {
+        name: {"num_samples": int((hidden == name).sum()), **_segmentation_metrics(counts[hidden == name].sum(0))}
+        for name in np.unique(hidden).tolist()
+    }
     metrics = {
-        "fg_accuracy_percent": segmentation.accuracy_percent(person.sum(0)),
-        "fg_f1": segmentation.mean_f1(person.sum(0)),
-        "parts_accuracy_percent": segmentation.accuracy_percent(pooled),
-        "parts_f1": segmentation.mean_f1(pooled),
+        **_segmentation_metrics(counts.sum(0)),
+        **intervals_95(_segmentation_metrics, counts.astype(float)),
+        **{"ci95_unit": "picture", "ci95_units": len(ids)},
+        "per_occlusion": per_occlusion,
         "num_samples": len(ids),
     }
-    per_sample = {
-        "sample_id": ids,
+    return Result(metrics, {"sample_id": ids, **_segmentation_metrics(counts)})
+
+
+def _segmentation_metrics(counts: np.ndarray) -> dict[str, Any]:
+    """Metrics of counts (..., 8, 7), pooled or of single pictures."""
+    person = segmentation.foreground(counts)
+    return {
         "fg_accuracy_percent": segmentation.accuracy_percent(person),
         "fg_f1": segmentation.mean_f1(person),
         "parts_accuracy_percent": segmentation.accuracy_percent(counts),
         "parts_f1": segmentation.mean_f1(counts),
     }
-    return Result(metrics, per_sample)
 
 
 def _confusion(labels: Store, predictions: Predictions, row: int, sample_id: str) -> np.ndarray:
@@ -209,10 +275,25 @@ def lsp_keypoints(labels: Store, predictions: Predictions) -> Result:
         for k, joint in enumerate(COCOPLUS_19.joints[:count])
         if counted[:, k].any()
     }
-    key = f"pck_torso_{TORSO_FRACTION}_percent"
-    metrics = {key: 100 * hits.sum() / counted.sum(), "per_joint": per_joint, "num_samples": int(rows.sum())}
-    columns = {"keypoints": counted.sum(1)[rows], key: 100 * hits.sum(1)[rows] / counted.sum(1)[rows]}
+    totals = np.stack((hits[rows].sum(1), counted[rows].sum(1)), 1).astype(float)
+    hidden = occlusions(labelled)[rows]
+    per_occlusion = {
+        name: {"num_samples": int((hidden == name).sum()), **_hit_rate(totals[hidden == name].sum(0))}
+        for name in np.unique(hidden).tolist()
+    }
+    metrics = {
+        **_hit_rate(totals.sum(0)),
+        **intervals_95(_hit_rate, totals),
+        **{"ci95_unit": "picture", "ci95_units": len(totals)},
+        **{"per_joint": per_joint, "per_occlusion": per_occlusion, "num_samples": len(totals)},
+    }
+    columns = {"keypoints": counted.sum(1)[rows], **_hit_rate(totals)}
     return Result(metrics, {"sample_id": labels["sample_id"][rows], **columns})
+
+
+def _hit_rate(totals: np.ndarray) -> dict[str, Any]:
+    """The share of hits from (..., 2) hits and counted keypoints."""
+    return {f"pck_torso_{TORSO_FRACTION}_percent": 100 * totals[..., 0] / totals[..., 1]}
 
 
 PROTOCOLS = {

@@ -51,6 +51,8 @@ def rounded(value: Any) -> Any:
     """Plain numbers with six decimals, so that the last bits of a sum do not show up as changes."""
     if isinstance(value, dict):
         return {name: rounded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
     if isinstance(value, (float, np.floating)):
         return round(float(value), 6)
     return int(value) if isinstance(value, np.integer) else value

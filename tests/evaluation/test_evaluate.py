@@ -190,3 +190,41 @@ def test_part_labels_of_another_size_are_the_users_mistake(tmp_path, capsys):
     small = predictions_of(labels, lambda columns: columns | {"part_labels_png": [np.zeros((5, 5), np.uint8)] * 3})
     assert evaluate("lsp-segmentation", labels, small)[0] == 2
     assert "lsp/im1001: expected a PNG of size (48, 80)" in capsys.readouterr().err
+
+
+KEYS = {
+    "human36m-p1": ("mpjpe_mm", "pa_mpjpe_mm"),
+    "mpi_inf_3dhp": tuple(a + b for a in ("", "pa_") for b in ("mpjpe_mm", "pck_150mm_percent", "auc_percent")),
+    "lsp-segmentation": ("fg_accuracy_percent", "fg_f1", "parts_accuracy_percent", "parts_f1"),
+    "lsp-keypoints": ("pck_torso_0.2_percent",),
+}
+
+
+def noisy(columns):
+    rng = np.random.default_rng(3)
+    scales = {name: 0.1 if name.endswith("_m") else 10.0 for name in columns if name.endswith(("_m", "_px"))}
+    changed = {name: columns[name] + rng.normal(0, scale, columns[name].shape) for name, scale in scales.items()}
+    if "part_labels_png" in columns:
+        changed["part_labels_png"] = [np.roll(a, k + 1, 0) for k, a in enumerate(columns["part_labels_png"])]
+    return columns | changed
+
+
+@pytest.mark.parametrize("benchmark", KEYS)
+def test_every_number_of_the_tables_has_an_interval_round_it(benchmark, tmp_path):
+    metrics = scores(benchmark, tmp_path, noisy)
+    for key in KEYS[benchmark]:
+        low, high = metrics[f"{key}_ci95"]
+        assert low <= metrics[key] <= high and low < high, key
+    units = {"human36m-p1": ("take", 4), "mpi_inf_3dhp": ("sequence", 3)}
+    assert (metrics["ci95_unit"], metrics["ci95_units"]) == units.get(benchmark, ("picture", 3))
+
+
+@pytest.mark.parametrize("benchmark", ["human36m-p1", "mpi_inf_3dhp"])
+def test_groups_and_joints_average_to_the_whole(benchmark, tmp_path):
+    metrics = scores(benchmark, tmp_path, noisy)
+    for key in ("mpjpe_mm", "pa_mpjpe_mm"):
+        assert np.mean([entry[key] for entry in metrics["per_joint"].values()]) == pytest.approx(metrics[key], abs=1e-5)
+        for group in ("per_viewpoint", "per_occlusion"):
+            sizes = [entry["num_samples"] for entry in metrics[group].values()]
+            mean = np.average([entry[key] for entry in metrics[group].values()], weights=sizes)
+            assert sum(sizes) == metrics["num_samples"] and mean == pytest.approx(metrics[key], abs=1e-5)
