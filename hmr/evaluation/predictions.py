@@ -27,6 +27,7 @@ SHAPES: dict[str, tuple[int | None, ...]] = {
     "pose_axis_angle": (24, 3),
     "betas": (10,),
 }
+_LARGEST_M = 50.0  # no body is so large, whatever a bad model says of its shape
 _WAY_OUT = "make it with 'hmr predict-set', or see the README on other programs' predictions"
 
 
@@ -103,6 +104,7 @@ def _read(
     columns = {name: _column(file[name], name, len(order), path)[order] for name in wanted}
     for name, values in columns.items():
         _check_finite(values, name, sample_ids, path)
+        _check_metres(values, name, path)
     return Predictions(columns, {name: _plain(value) for name, value in file.attrs.items()})
 
 
@@ -147,6 +149,18 @@ def _check_finite(values: np.ndarray, name: str, sample_ids: np.ndarray, path: P
         raise UserError(
             f"{path}: {name}: expected finite numbers, found {len(bad):,} samples without, the first "
             f"{sample_ids[bad[0]]}; the model's training may have diverged"
+        )
+
+
+def _check_metres(values: np.ndarray, name: str, path: Path) -> None:
+    """People are about a metre across; in millimetres or centimetres, a hundred and more."""
+    if not name.endswith("_m") or not values.size:
+        return
+    extent = float(np.median(np.ptp(values, axis=1).max(-1)))
+    if extent > _LARGEST_M:
+        raise UserError(
+            f"{path}: {name}: expected metres, found bodies {extent:,.0f} m across; they look like millimetres or "
+            "centimetres, divide them by 1000 or 100"
         )
 
 

@@ -103,3 +103,18 @@ def test_other_shapes_and_broken_numbers_are_refused(tmp_path):
     columns["joints_3d_m"][4, 2, 0] = np.nan
     write_predictions(tmp_path / "b.h5", columns, {})
     refused(tmp_path / "b.h5", "1 samples without, the first lsp/im0004", needed=["joints_3d_m"])
+
+
+@pytest.mark.parametrize("factor", [100, 1000])
+def test_millimetres_for_metres_are_refused_by_name(tmp_path, factor):
+    columns = columns_of()
+    columns["joints_3d_m"] = columns["joints_3d_m"] * factor
+    write_predictions(tmp_path / "p.h5", columns, {})
+    refused(tmp_path / "p.h5", "joints_3d_m: expected metres, found bodies .* across", needed=["joints_3d_m"])
+
+
+def test_far_away_is_not_large(tmp_path):
+    columns = columns_of()
+    columns["joints_3d_m"] = columns["joints_3d_m"] + np.float32(4000)
+    write_predictions(tmp_path / "p.h5", columns, {})
+    read_predictions(tmp_path / "p.h5", sample_ids=IDS, needed=["joints_3d_m"])
