@@ -99,7 +99,10 @@ BENCHMARKS = {
     "lsp-segmentation": "lsp",
     "lsp-keypoints": "lsp",
 }
-BASELINE = "mean-body"
+# What is predicted without a trained network of ours: nothing looked at; SMPLify on the labelled keypoints, and on
+# those that a network predicts.
+MEAN_BODY, SMPLIFY_ORACLE, SMPLIFY = "mean-body", "smplify-oracle", "smplify"
+BASELINES = (SMPLIFY_ORACLE, SMPLIFY, MEAN_BODY)
 
 
 def check_names(params: Params, origin: str = "params.yaml") -> None:
@@ -108,6 +111,7 @@ def check_names(params: Params, origin: str = "params.yaml") -> None:
         _known(name, DATASETS, f"{origin}: download.datasets")
     for name in params.evaluate.benchmarks:
         _known(name, BENCHMARKS, f"{origin}: evaluate.benchmarks")
+    _known(params.predict.smplify.keypoints_from, params.variants, f"{origin}: predict.smplify.keypoints_from")
     uses = {f"train.variants.{name}": training_inputs(train) for name, train in params.variants.items()}
     uses["evaluate.benchmarks"] = tuple(BENCHMARKS[name] for name in params.evaluate.benchmarks)
     for where, names in uses.items():

@@ -153,8 +153,21 @@ class TrainParams:
 
 
 @dataclass(frozen=True)
+class SmplifyParams:
+    """Fitting bodies to keypoints."""
+
+    iterations: int  # of each of the four stages
+    components: int  # Gaussians of the pose prior
+    frames: int  # of the mocap pool, drawn to learn them from
+    seed: int
+    keypoints_from: str  # the variant whose predicted keypoints are fitted, besides the labelled ones
+
+
+@dataclass(frozen=True)
 class PredictParams:
     batch_size: int
+    time: bool  # store how long prediction took; two runs' files then differ in that
+    smplify: SmplifyParams
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ if command == "download":
     write(out / "data.bin")
     write(out / "manifest.json", content[:64])
 elif command == "report":
-    names = [f"gallery-{variant}.jpg" for variant in ("mean-body", *params["train"]["variants"])]
+    baselines = ("mean-body", "smplify", "smplify-oracle")
+    names = [f"gallery-{variant}.jpg" for variant in (*baselines, *params["train"]["variants"])]
     for name in ("tables.md", "tables.tex", "index.html", "training-curves.svg", *names):
         write(out / name, content[:64])
 elif command == "evaluate":

@@ -1,28 +1,34 @@
-"""`hmr predict-set`: a checkpoint (or the mean body) and a normalized test set in, predictions.h5 out."""
+"""`hmr predict-set`: a checkpoint (or a baseline) and a normalized test set in, predictions.h5 out."""
 
 import argparse
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from hmr.body.file import read_body_file
-from hmr.body.joints import MPI_INF_3DHP_17
+from hmr.body.joints import COCOPLUS_19, LSP_14, MPI_INF_3DHP_17
 from hmr.body.model import BodyModel
 from hmr.data import augment
 from hmr.data.store import Store, open_store
 from hmr.device import pick_device, reproducible
-from hmr.evaluation.predictions import write_predictions
+from hmr.errors import UserError
+from hmr.evaluation.predictions import read_predictions, write_predictions
 from hmr.files import sha256_file
 from hmr.geometry.affine import compose, invert, transform
 from hmr.mocap.pool import open_pool
-from hmr.params import load_params
+from hmr.params import Params, load_params
 from hmr.prediction.parts import part_labels
+from hmr.prediction.pose_prior import PosePrior
 from hmr.prediction.predictor import Bodies, MeanSource, NetworkSource, ThetaSource, batched, bodies_of
+from hmr.prediction.smplify import Smplify
 from hmr.training.checkpoint import load_checkpoint
 from hmr.training.start import mean_start
 
@@ -31,6 +37,12 @@ Every sample of the test set is seen once, at the centre of its crop and at refe
 
   hmr predict-set --checkpoint results/train/paired/checkpoint.safetensors \\
       --data results/normalize/human36m-test.h5 --body results/body/body.npz --out predictions.h5
+
+Baselines instead of a network: --mean-body looks at nothing; --smplify fits bodies to the labelled keypoints, or to
+those of other predictions of the same test set, with a pose prior that it learns from the mocap pool:
+
+  hmr predict-set --smplify results/mocap/pool.h5 --keypoints results/predict/paired/lsp.h5 \\
+      --data results/normalize/lsp-test.h5 --body results/body/body.npz --out predictions.h5
 
 --time also stores how long prediction took; it is off by default, since it makes two runs' files differ.
 """
@@ -41,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--checkpoint", type=Path, help="trained network (.safetensors)")
     source.add_argument("--mean-body", type=Path, metavar="POOL", help="predict this mocap pool's mean body instead")
+    source.add_argument("--smplify", type=Path, metavar="POOL", help="fit bodies to keypoints; prior from this pool")
+    parser.add_argument("--keypoints", type=Path, metavar="F.h5", help="fit these predictions' keypoints, not labels")
     parser.add_argument("--data", type=Path, required=True, help="normalized test set (.h5)")
     parser.add_argument("--body", type=Path, required=True, help="body file (.npz or .pkl)")
     parser.add_argument("--out", type=Path, required=True, help="predictions to write (.h5)")
@@ -50,11 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    device = pick_device(args.device)
-    source, image_px = _source(args, device)
-    batch_size = load_params(args.params).predict.batch_size
+    if args.keypoints and not args.smplify:
+        raise UserError("--keypoints: only --smplify fits keypoints; leave it out, or give --smplify POOL")
+    device, params = pick_device(args.device), load_params(args.params)
     with open_store(args.data) as store, reproducible(1):
-        columns, seconds = _predict(store, source, args.body, image_px, batch_size)
+        source, image_px = _source(args, store, params, device)
+        columns, seconds = _predict(store, source, args.body, image_px, params.predict.batch_size)
         attributes = {
             "dataset": store.attributes["dataset"],
             "joint_names": json.dumps(MPI_INF_3DHP_17.joints),
@@ -65,22 +80,90 @@ def run(args: argparse.Namespace) -> None:
     write_predictions(args.out, columns, attributes)
 
 
-def _source(args: argparse.Namespace, device: torch.device) -> tuple[ThetaSource, int]:
-    if args.checkpoint is None:
-        return MeanSource(mean_start(open_pool(args.mean_body))), load_params(args.params).train.model.image_px
-    checkpoint = load_checkpoint(args.checkpoint)
-    return NetworkSource(checkpoint.network(), device), checkpoint.params.model.image_px
+class _Source(Protocol):
+    """What says thetas of rows of a test set. Only the second half is timed: decoding is no part of a method."""
+
+    def prepare(self, rows: range, to_view: np.ndarray) -> Any:
+        """What `thetas` needs of these rows, seen through maps from crop to view."""
+        ...
+
+    def thetas(self, prepared: Any) -> Tensor:
+        """(rows, 85)."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """Predicts from pictures."""
+
+    store: Store
+    source: ThetaSource
+    image_px: int
+
+    def prepare(self, rows: range, to_view: np.ndarray) -> np.ndarray:
+        pairs = zip(rows, to_view, strict=True)
+        return np.stack([augment.warp(self.store.images(i), matrix, self.image_px) for i, matrix in pairs])
+
+    def thetas(self, prepared: np.ndarray) -> Tensor:
+        return self.source(prepared)
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """Fits bodies to keypoints."""
+
+    keypoints_px: np.ndarray  # (N, 19, 2) in crops
+    confidence: np.ndarray  # (N, 19)
+    fitter: Smplify
+    image_px: int
+    device: torch.device
+
+    def prepare(self, rows: range, to_view: np.ndarray) -> tuple[Tensor, Tensor]:
+        keypoints = transform(to_view, self.keypoints_px[rows.start : rows.stop])
+        arrays = (augment.to_norm(keypoints, self.image_px), self.confidence[rows.start : rows.stop])
+        return tuple(torch.from_numpy(array.astype(np.float32)).to(self.device) for array in arrays)
+
+    def thetas(self, prepared: tuple[Tensor, Tensor]) -> Tensor:
+        return self.fitter.fit(*prepared).cpu()
+
+
+def _source(args: argparse.Namespace, store: Store, params: Params, device: torch.device) -> tuple[_Source, int]:
+    """Where thetas come from, and the size of the view that they speak of."""
+    image_px = params.train.model.image_px
+    if args.checkpoint:
+        checkpoint = load_checkpoint(args.checkpoint)
+        image_px = checkpoint.params.model.image_px
+        return _Looking(store, NetworkSource(checkpoint.network(), device), image_px), image_px
+    pool = open_pool(args.mean_body or args.smplify)
+    if args.mean_body:
+        return _Looking(store, MeanSource(mean_start(pool)), image_px), image_px
+    settings = params.predict.smplify
+    prior = PosePrior.learn(pool, components=settings.components, frames=settings.frames, seed=settings.seed)
+    fitter = Smplify(BodyModel.load(args.body), prior, mean_start(pool), iterations=settings.iterations).to(device)
+    keypoints_px, confidence = _keypoints(args.keypoints, store)
+    return _Fitting(keypoints_px, confidence, fitter, image_px, device), image_px
+
+
+def _keypoints(predictions: Path | None, store: Store) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints in crops (N, 19, 2), and how far each counts: the labelled ones, or LSP's 14 of other predictions."""
+    if predictions is None:
+        return store["keypoints_2d_px"].astype(float), store["visible"].astype(float)
+    found = read_predictions(predictions, sample_ids=store["sample_id"], needed=["keypoints_2d_px"])
+    return transform(invert(store["crop_to_image"].astype(float)), found["keypoints_2d_px"]), np.tile(
+        np.arange(len(COCOPLUS_19)) < len(LSP_14), (len(store), 1)
+    )
 
 
 def _origin(args: argparse.Namespace) -> dict[str, str]:
-    named = {"model": args.checkpoint or args.mean_body, "data": args.data, "body": args.body}
+    named = {"model": args.checkpoint or args.mean_body or args.smplify, "data": args.data, "body": args.body}
+    named |= {"keypoints": args.keypoints} if args.keypoints else {}
     return {name: sha256_file(path) for name, path in named.items()}
 
 
 def _predict(
-    store: Store, source: ThetaSource, body_path: Path, image_px: int, batch_size: int
+    store: Store, source: _Source, body_path: Path, image_px: int, batch_size: int
 ) -> tuple[dict[str, np.ndarray], float]:
-    """All columns of predictions.h5, and the seconds that the network and the body model took."""
+    """All columns of predictions.h5, and the seconds that the method and the body model took."""
     body, faces = BodyModel.load(body_path), read_body_file(body_path)
     with_parts = "part_labels_png" in store
     crop_to_image, seconds, parts = store["crop_to_image"], 0.0, []
@@ -88,9 +171,9 @@ def _predict(
         rows = range(batch.start, batch.stop)
         views = augment.plain_views(len(rows))
         to_view = augment.view_matrices(views, crop_px=int(store.attributes["crop_px"]), image_px=image_px)
-        images = np.stack([augment.warp(store.images(i), m, image_px) for i, m in zip(rows, to_view, strict=True)])
+        prepared = source.prepare(rows, to_view)
         began = time.perf_counter()
-        bodies = bodies_of(source(images), body)
+        bodies = bodies_of(source.thetas(prepared), body)
         seconds += time.perf_counter() - began
         view_to_image = compose(crop_to_image[batch], invert(to_view))
         parts.append(_columns(bodies, view_to_image, image_px))

@@ -16,11 +16,11 @@ ALL = {
     "normalize": 8,
     "mocap": 1,
     "train": 4,
-    "predict-set": 15,
-    "evaluate": 25,
+    "predict-set": 21,
+    "evaluate": 35,
     "report": 1,
 }
-AFTER_CRITICS = {"train": 2, "predict-set": 6, "evaluate": 10, "report": 1}
+AFTER_CRITICS = {"train": 2, "predict-set": 9, "evaluate": 15, "report": 1}
 
 
 class Project:

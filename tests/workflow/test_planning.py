@@ -37,7 +37,8 @@ def test_every_preset_plans_the_whole_graph_from_nothing(folder: Path, preset: s
     assert jobs["download_dataset"] == sets + 1 and jobs["normalize_dataset"] == sets + 3
     assert (jobs["build_body"], jobs["build_pool"], jobs["write_report"]) == (1, 1, 1)
     assert (jobs["train_variant"], jobs["predict_dataset"], jobs["predict_mean_body"]) == (4, 12, 3)
-    assert jobs["evaluate_benchmark"] == 25
+    assert (jobs["fit_labelled_keypoints"], jobs["fit_predicted_keypoints"]) == (3, 3)
+    assert jobs["evaluate_benchmark"] == 35
 
 
 def test_a_variant_waits_only_for_the_sets_that_it_trains_on(folder: Path):

@@ -13,7 +13,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # this checkout's package, whichever one is installed
 
-from hmr.catalogue import BASELINE, BENCHMARKS, DATASETS, check_names
+from hmr.catalogue import BASELINES, BENCHMARKS, DATASETS, MEAN_BODY, SMPLIFY, SMPLIFY_ORACLE, check_names
 from hmr.closure import step_files
 from hmr.errors import UserError
 from hmr.params import effective, load_params, read_yaml, to_plain, training_inputs
@@ -79,6 +79,7 @@ params, plain = checked_params()
 variants = list(params.variants)
 test_sets = list(dict.fromkeys(BENCHMARKS[name] for name in params.evaluate.benchmarks))
 studio = params.download.source == "studio"
+timed = "--time" if params.predict.time else ""
 needs_gpu = 1 if which("nvidia-smi") else 0  # without one, jobs share the processors instead of queueing
 studio_amounts = plain["download"]["studio"] if studio else {}  # official data depends on none of it
 
@@ -86,7 +87,7 @@ studio_amounts = plain["download"]["studio"] if studio else {}  # official data 
 wildcard_constraints:
     dataset="|".join([*DATASETS, "mocap"]),
     split="train|test",
-    variant="|".join([*variants, BASELINE]),
+    variant="|".join([*variants, *BASELINES]),
     benchmark="|".join(BENCHMARKS),
 
 

@@ -28,4 +28,4 @@ rule evaluate_benchmark:
 
 rule evaluate:
     input:
-        expand(rules.evaluate_benchmark.output, variant=[*variants, BASELINE], benchmark=params.evaluate.benchmarks),
+        expand(rules.evaluate_benchmark.output, variant=[*variants, *BASELINES], benchmark=params.evaluate.benchmarks),

@@ -14,15 +14,15 @@ rule write_report:
         code=code("report"),
         metrics=expand(
             "results/evaluate/{variant}/{benchmark}.json",
-            variant=[*variants, BASELINE],
+            variant=[*variants, *BASELINES],
             benchmark=params.evaluate.benchmarks,
         ),
         samples=expand(
             "results/evaluate/{variant}/{benchmark}.csv",
-            variant=[*variants, BASELINE],
+            variant=[*variants, *BASELINES],
             benchmark=params.evaluate.benchmarks,
         ),
-        predictions=expand("results/predict/{variant}/{dataset}.h5", variant=[*variants, BASELINE], dataset=test_sets),
+        predictions=expand("results/predict/{variant}/{dataset}.h5", variant=[*variants, *BASELINES], dataset=test_sets),
         labels=expand("results/normalize/{dataset}-test.h5", dataset=test_sets),
         curves=expand("results/train/{variant}/training.csv", variant=variants),
         body="results/body/body.npz",
@@ -30,7 +30,7 @@ rule write_report:
         markdown=report("results/report/tables.md", category="Report"),
         latex="results/report/tables.tex",
         page=report("results/report/index.html", category="Report"),
-        galleries=expand("results/report/gallery-{variant}.jpg", variant=[*variants, BASELINE]),
+        galleries=expand("results/report/gallery-{variant}.jpg", variant=[*variants, *BASELINES]),
         curves="results/report/training-curves.svg",
     log:
         "logs/report/report.log",
