@@ -79,13 +79,21 @@ def _resuming(folder: Path) -> Callable[[str, Path, object], None]:
             try:
                 _continue(url, part)
                 break
-            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
-                if attempt == ATTEMPTS - 1:
+            except requests.RequestException as error:
+                if attempt == ATTEMPTS - 1 or not _may_pass(error):
                     raise
                 time.sleep(2**attempt)
         shutil.move(part, output_file)
 
     return download
+
+
+def _may_pass(error: requests.RequestException) -> bool:
+    """Whether another try may help: the line broke, or the server is at fault rather than the address."""
+    if isinstance(error, requests.HTTPError):
+        return error.response.status_code >= 500 or error.response.status_code == requests.codes.too_many_requests
+    broken = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    return isinstance(error, broken)
 
 
 def _continue(url: str, part: Path) -> None:
@@ -98,6 +106,9 @@ def _continue(url: str, part: Path) -> None:
             part.unlink()
             raise requests.ConnectionError("the partial file is longer than the archive")
         response.raise_for_status()
+        if response.status_code == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {at}-"):
+            part.unlink()
+            raise requests.ConnectionError("the server sent another part than the one asked for")
         at = at if response.status_code == 206 else 0
         left = int(response.headers.get("Content-Length", 0))
         need_space(part.parent, left, url)

@@ -32,6 +32,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def do_GET(self):
         state = self.server.state
         state["asked"].append(self.headers.get("Range"))
+        if state["statuses"]:
+            self.send_error(state["statuses"].pop(0))
+            return
         path = Path(self.directory) / self.path.lstrip("/")
         if not path.is_file():
             self.send_error(404)
@@ -44,7 +47,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.end_headers()
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(data) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start + state['shift']}-{len(data) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(data) - start + state["longer"]))
         self.end_headers()
         cut = state["cuts"].pop(0) if state["cuts"] else len(data)
         self.wfile.write(data[start : start + cut])
@@ -57,7 +62,7 @@ def server(tmp_path, monkeypatch):
     (tmp_path / "served").mkdir()
     handler = partial(Handler, directory=str(tmp_path / "served"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        running.state = {"asked": [], "cuts": [], "ranges": True}
+        running.state = {"asked": [], "cuts": [], "ranges": True, "statuses": [], "shift": 0, "longer": 0}
         threading.Thread(target=running.serve_forever, daemon=True).start()
         running.url = f"http://127.0.0.1:{running.server_port}/set.zip"
         running.file = tmp_path / "served" / "set.zip"
@@ -91,6 +96,41 @@ def test_a_broken_connection_goes_on_where_it_was(server, tmp_path):
 def test_a_server_without_ranges_begins_again(server, tmp_path):
     server.state |= {"cuts": [100], "ranges": False}
     assert fetched(server, tmp_path)[0].read_bytes() == server.file.read_bytes()
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_server_in_trouble_is_asked_again(server, tmp_path, status):
+    server.state["statuses"] = [status] * 2
+    assert fetched(server, tmp_path)[0].read_bytes() == server.file.read_bytes()
+    assert len(server.state["asked"]) == 3
+
+
+def test_a_server_in_trouble_for_good_is_said(server, tmp_path):
+    server.state["statuses"] = [500] * fetch.ATTEMPTS
+    with pytest.raises(UserError, match="answered 500") as caught:
+        fetched(server, tmp_path)
+    assert "\n" not in str(caught.value) and len(server.state["asked"]) == fetch.ATTEMPTS
+
+
+def test_what_is_not_there_is_asked_for_once(server, tmp_path):
+    server.file.unlink()
+    with pytest.raises(UserError, match="answered 404"):
+        fetched(server, tmp_path)
+    assert len(server.state["asked"]) == 1
+
+
+def test_a_length_that_never_comes_is_no_file(server, tmp_path):
+    server.state["longer"] = 7
+    with pytest.raises(UserError, match="broke off") as caught:
+        fetched(server, tmp_path)
+    assert "\n" not in str(caught.value) and not (tmp_path / "checksums.json").exists()
+    assert not list((tmp_path / "kept").glob("*.zip"))
+
+
+def test_another_range_than_the_one_asked_for_begins_again(server, tmp_path):
+    server.state |= {"cuts": [100], "shift": 5}
+    assert fetched(server, tmp_path)[0].read_bytes() == server.file.read_bytes()
+    assert server.state["asked"] == [None, "bytes=100-", None]
 
 
 def test_a_later_run_goes_on_where_an_earlier_gave_up(server, tmp_path):
