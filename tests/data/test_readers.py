@@ -78,14 +78,20 @@ def test_lsp_extended_in_either_order(tmp_path, order):
         np.testing.assert_array_equal(sample.keypoints_2d_px[sample.visible], truth[truth[:, 2] == 1, :2])
 
 
-@pytest.mark.parametrize("dataset, flag", [("lsp", 0), ("lsp_extended", 1)])
-def test_the_high_resolution_release_is_not_taken_for_the_other(tmp_path, dataset, flag):
-    joints = np.random.default_rng(2).uniform(0, 1000, (3, 14, 8))
-    joints[2] = flag
-    (tmp_path / "images").mkdir()
-    scipy.io.savemat(tmp_path / "joints.mat", {"joints": joints})
-    with pytest.raises(UserError, match="high-resolution"):
-        read(dataset, tmp_path)
+@pytest.mark.parametrize(
+    "dataset, flag, name", [("lsp", 0, "images/im{:04d}.jpg"), ("lsp_extended", 1, "im{:05d}.png")]
+)
+def test_people_of_the_high_resolution_releases_are_scaled_by_their_joints(tmp_path, dataset, flag, name):
+    joints = np.random.default_rng(2).uniform(0, 1000, (8, 14, 3))
+    joints[..., 2] = flag
+    scipy.io.savemat(tmp_path / "joints.mat", {"joints": joints.transpose(1, 2, 0)})
+    for number in range(1, 9):
+        write_image(tmp_path / name.format(number), value=10 * number, size=(300, 300))
+    samples = read(dataset, tmp_path)[0]
+    assert len(samples) == (4 if dataset == "lsp" else 8)
+    for number, (sample, points) in enumerate(zip(samples, joints[..., :2], strict=False), start=1):
+        assert sample.person_px == pytest.approx(np.linalg.norm(np.ptp(points, axis=0)))
+        assert abs(sample.load_image().mean() - 10 * number) < 2
 
 
 def test_pictures_that_are_missing_empty_cut_short_or_none(tmp_path):
@@ -130,23 +136,33 @@ def flagged(flags, number=1):
     return keypoints
 
 
-def write_coco(raw, people):
+FORMS = {
+    "2014": ("images/train2014", "COCO_train2014_{:012d}.jpg"),
+    "2017": ("images/train2017", "{:012d}.jpg"),
+    "2017 as it unpacks": ("train2017", "{:012d}.jpg"),
+}
+
+
+def write_coco(raw, people, form="2014"):
+    folder, name = FORMS[form]
     for image in {person["image_id"] for person in people}:
-        write_image(raw / f"images/train2014/COCO_train2014_{image:012d}.jpg", value=20 * image)
+        write_image(raw / folder / name.format(image), value=20 * image)
     people = [
         {**p, "keypoints": np.ravel(p["keypoints"]).tolist(), "num_keypoints": p["num_keypoints"]} for p in people
     ]
-    images = [{"id": k, "file_name": f"COCO_train2014_{k:012d}.jpg"} for k in {p["image_id"] for p in people}]
-    path = raw / "annotations/person_keypoints_train2014.json"
+    images = [{"id": k, "file_name": name.format(k)} for k in {p["image_id"] for p in people}]
+    categories = [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}]
+    path = raw / f"annotations/person_keypoints_train{form[:4]}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"images": images, "annotations": people}))
+    path.write_text(json.dumps({"images": images, "annotations": people, "categories": categories}))
 
 
-def test_coco_people_by_image_with_both_flags(tmp_path):
+@pytest.mark.parametrize("form", FORMS)
+def test_coco_people_by_image_with_both_flags(tmp_path, form):
     hidden = coco_person(7, image=2)
     hidden["keypoints"][3, 2] = 1
     hidden["keypoints"][5] = 0
-    write_coco(tmp_path, [coco_person(9, image=3), hidden, coco_person(5, image=2), coco_person(4, image=3)])
+    write_coco(tmp_path, [coco_person(9, image=3), hidden, coco_person(5, image=2), coco_person(4, image=3)], form)
     samples, left_out = read("coco", tmp_path)
     assert [s.sample_id for s in samples] == ["coco/2/5", "coco/2/7", "coco/3/4", "coco/3/9"] and not left_out
     own = named(hidden["keypoints"][:, :2], COCO_17)
@@ -190,17 +206,25 @@ def test_coco_rules(tmp_path):
         coco_person(6, segmentation=[[10, 10, 71, 10, 71, 30]]),
         coco_person(7, keypoints=flagged({"nose", "eye", "ear", "shoulder"})),
         coco_person(8, keypoints=np.zeros((3, 3))),
+        coco_person(9, category_id=99),
+        coco_person(10, segmentation=[[10, 10, 70]]),
     ]
     write_coco(tmp_path, people)
     samples, left_out = read("coco", tmp_path)
     assert [s.sample_id for s in samples] == ["coco/1/6"]
+    assert len(samples) + len(left_out) == len(people)
     assert [(r.sample_id, r.kind, r.bad) for r in left_out] == [
+        ("coco/1/1", "a crowd in place of a person", False),
+        ("coco/1/2", "not a person", False),
         ("coco/1/3", "no joint labelled", False),
         ("coco/1/4", "fewer than 6 visible joints", False),
         ("coco/1/5", "mask of 60 px or less", False),
         ("coco/1/7", "only face and shoulders labelled", False),
         ("coco/1/8", "labels broken", True),
+        ("coco/1/9", "labels broken", True),
+        ("coco/1/10", "labels broken", True),
     ]
+    assert left_out[-2].reason == "labels broken: unknown category 99"
 
 
 def test_the_mask_box_spans_all_polygons():

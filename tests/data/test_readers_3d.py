@@ -218,7 +218,8 @@ def test_mpi_test_pictures(tmp_path):
     truth = write_mpi_test(tmp_path)
     samples, left_out = read("mpi_inf_3dhp", tmp_path, "test")
     assert [(s.subject, s.frame) for s in samples] == [(f"TS{n}", f) for n in range(1, 7) for f in (1, 3)]
-    assert not left_out
+    marked = [(f"mpi_inf_3dhp/TS{n}/img_000002", "marked as not valid by its owners", False) for n in range(1, 7)]
+    assert [(r.sample_id, r.reason, r.bad) for r in left_out] == marked
     for sample in samples:
         content, row = truth[sample.subject], sample.frame - 1
         native_mm = content["univ_annot3"][row, 0]

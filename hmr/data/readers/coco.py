@@ -1,4 +1,7 @@
-"""COCO keypoints 2014: images/train2014/*.jpg and annotations/person_keypoints_train2014.json."""
+"""COCO keypoints: images/train2014/*.jpg and annotations/person_keypoints_train2014.json, or the same of 2017.
+
+The method takes 2014; 2017 shares the same people out differently between training and validation.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -18,6 +21,7 @@ from hmr.files import read_json
 from hmr.params import NormalizeParams
 
 DATASET = "coco"
+YEARS = ("2014", "2017")  # if both are there, the first is read
 PERSON_CATEGORY = 1
 MIN_VISIBLE = 6  # joints that are labelled and not hidden
 MIN_MASK_PX = 60
@@ -27,35 +31,52 @@ BODY = [k for k, joint in enumerate(COCO_17.joints) if not joint.endswith(_HEAD_
 
 def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
     """People of the training images, image by image, so that each image is decoded once."""
-    folder = need(raw / "images" / "train2014", DATASET)
-    path = need(raw / "annotations" / "person_keypoints_train2014.json", DATASET)
+    year = next((year for year in YEARS if (raw / _annotations(year)).is_file()), YEARS[0])
+    folder = raw / f"train{year}"  # as the owners' archive unpacks
+    if not folder.is_dir():
+        folder = need(raw / "images" / f"train{year}", DATASET)
+    path = need(raw / _annotations(year), DATASET)
     content = read_json(path)
     try:
         names = {image["id"]: image["file_name"] for image in content["images"]}
+        categories = {category["id"] for category in content["categories"]}
         people = defaultdict(list)
         for annotation in content["annotations"]:
-            if annotation["category_id"] == PERSON_CATEGORY and not annotation["iscrowd"]:
-                people[annotation["image_id"]].append((annotation["id"], annotation))
+            people[annotation["image_id"]].append((annotation["id"], annotation))
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: expected COCO person keypoints, found none ({error!r}); fetch it again") from None
     load = lru_cache(maxsize=1)(load_rgb)
     for image_id in sorted(people):
-        if image_id not in names:
-            yield Rejected(f"coco/{image_id}", "labels broken: a person without an image")
-            continue
-        for _, annotation in sorted(people[image_id], key=itemgetter(0)):
-            yield _person(annotation, partial(load, folder / names[image_id]))
+        for number, annotation in sorted(people[image_id], key=itemgetter(0)):
+            sample_id = f"coco/{image_id}/{number}"
+            if image_id not in names:
+                yield Rejected(sample_id, "labels broken: a person without an image")
+            elif annotation.get("category_id") not in categories:
+                yield Rejected(sample_id, f"labels broken: unknown category {annotation.get('category_id')!r}")
+            elif annotation["category_id"] != PERSON_CATEGORY:
+                yield Rejected(sample_id, "not a person", bad=False)
+            elif annotation.get("iscrowd"):
+                yield Rejected(sample_id, "a crowd in place of a person", bad=False)
+            else:
+                yield _person(annotation, sample_id, partial(load, folder / names[image_id]))
 
 
-def _person(annotation: dict[str, Any], load: Callable[[], np.ndarray]) -> Sample | Rejected:
-    sample_id = f"coco/{annotation['image_id']}/{annotation['id']}"
+def _annotations(year: str) -> str:
+    return f"annotations/person_keypoints_train{year}.json"
+
+
+def _person(annotation: dict[str, Any], sample_id: str, load: Callable[[], np.ndarray]) -> Sample | Rejected:
     if not annotation.get("num_keypoints"):
         return Rejected(sample_id, "no joint labelled", bad=False)
-    labels = np.array(annotation.get("keypoints", []), np.float64)
-    if labels.shape != (3 * len(COCO_17),):
-        return Rejected(sample_id, f"labels broken: {labels.size} keypoint numbers in place of {3 * len(COCO_17)}")
-    labels = labels.reshape(-1, 3)
-    if reason := left_out(labels[:, 2], annotation.get("segmentation")):
+    try:
+        labels = np.array(annotation.get("keypoints", []), np.float64)
+        if labels.shape != (3 * len(COCO_17),):
+            raise ValueError(f"{labels.size} keypoint numbers in place of {3 * len(COCO_17)}")
+        labels = labels.reshape(-1, 3)
+        reason = left_out(labels[:, 2], annotation.get("segmentation"))
+    except (ValueError, TypeError) as error:
+        return Rejected(sample_id, f"labels broken: {error}")
+    if reason:
         return Rejected(sample_id, reason, bad=False)
     # Hidden joints count as well as visible ones in the method's loss.
     keypoints, visible = keypoints_19(labels[:, :2], labels[:, 2] > 0, COCO_17)

@@ -1,6 +1,7 @@
 """Leeds Sports Pose: images/im0001.jpg ..., joints.mat (3 x 14 x N) and Unite the People's part labels.
 
-The first half is for training, the second for testing, as its authors and the method have it.
+The first half is for training, the second for testing, as its authors and the method have it. The high-resolution
+release (lsp_dataset_original) has the same files, its people are larger.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,12 +20,14 @@ from hmr.params import NormalizeParams
 
 DATASET = "lsp"
 PERSON_PX = 150.0  # its owners ship the pictures at this scale; the method leaves them alone
+_HIGH_RESOLUTION_PX = 2 * PERSON_PX  # people of this size are not of that release
 
 
 def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
     """Half of the set. The third row is 1 where a joint is occluded; such joints do not count (the method's code)."""
     images = need(raw / "images", DATASET)
     joints = load_joints(need(raw / "joints.mat", DATASET), DATASET, visible_flag=0)
+    size_px = sizes(joints)
     half = len(joints) // 2
     numbers = range(1, half + 1) if split == "train" else range(half + 1, len(joints) + 1)
     part_labels = _part_labels(raw) if split == "test" else None
@@ -36,7 +39,7 @@ def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Re
             keypoints_2d_px=keypoints,
             visible=visible,
             center_px=box_center(keypoints, visible),
-            person_px=PERSON_PX,
+            person_px=size_px[number - 1],
             load_part_labels=None if part_labels is None else part_labels(number),
         )
 
@@ -55,14 +58,18 @@ def load_joints(path: Path, dataset: str, *, visible_flag: int) -> list[tuple[np
     order = {(14, 3): (2, 0, 1), (3, 14): (2, 1, 0)}.get(joints.shape[:2])
     if joints.ndim != 3 or order is None:
         raise UserError(f"{path}: expected joints of 14 x 3 x N or 3 x 14 x N, found {joints.shape}; fetch it again")
-    people = [(labels[:, :2], labels[:, 2] == visible_flag) for labels in joints.transpose(order)]
-    size_px = float(np.nanmedian([box_diagonal(*person) for person in people]))
-    if size_px > 2 * PERSON_PX:
-        raise UserError(
-            f"{path}: expected people of about {PERSON_PX:.0f} px, found {size_px:.0f} px; this is the high-resolution "
-            "release, take the one at the original scale"
-        )
-    return people
+    return [(labels[:, :2], labels[:, 2] == visible_flag) for labels in joints.transpose(order)]
+
+
+def sizes(people: list[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+    """For each picture the length that becomes 150 reference pixels.
+
+    # ASSUME: the method takes the releases at 150 px alone. People of the high-resolution releases are scaled as those
+    # of all other sets are, by the diagonal of the box round their joints.
+    """
+    diagonals = [box_diagonal(*person) for person in people]
+    known = [diagonal for diagonal in diagonals if np.isfinite(diagonal)]
+    return diagonals if known and np.median(known) > _HIGH_RESOLUTION_PX else [PERSON_PX] * len(people)
 
 
 def _part_labels(raw: Path) -> Callable[[int], Callable[[], np.ndarray]]:

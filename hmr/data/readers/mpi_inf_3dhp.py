@@ -152,10 +152,14 @@ def _test(raw: Path) -> Iterator[Sample | Rejected]:
         pictures = need(folder / "imageSequence", DATASET)
         valid = np.flatnonzero(labels["valid_frame"])
         focal_px, principal_px = _test_lens(sequence, [pictures / f"img_{k + 1:06d}.jpg" for k in valid])
-        for index in valid.tolist():
+        for index, is_valid in enumerate(labels["valid_frame"].astype(bool).tolist()):
+            sample_id = f"mpi_inf_3dhp/{sequence}/img_{index + 1:06d}"
+            if not is_valid:
+                yield Rejected(sample_id, "marked as not valid by its owners", bad=False)
+                continue
             native_m = labels["univ_annot3"][index] / 1000
             yield Sample(
-                sample_id=f"mpi_inf_3dhp/{sequence}/img_{index + 1:06d}",
+                sample_id=sample_id,
                 load_image=lazily(pictures / f"img_{index + 1:06d}.jpg"),
                 **_labels_2d(labels["annot2"][index], MPI_INF_3DHP_17),
                 joints_3d_m=native_m[LSP_14.indices_in(MPI_INF_3DHP_17)],
