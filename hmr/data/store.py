@@ -134,6 +134,8 @@ def _row(sample: Sample, params: NormalizeParams) -> dict[str, Any] | Rejected:
         return Rejected(sample.sample_id, f"unreadable file: {error}")
     if labels is not None and (wrong := _part_fault(labels, image)):
         return Rejected(sample.sample_id, wrong)
+    if not _in_picture(sample.keypoints_2d_px[sample.visible], image).any():
+        return Rejected(sample.sample_id, "labels broken: no labelled joint lies in the picture")
     crop = crop_person(
         image,
         keypoints_px=sample.keypoints_2d_px,
@@ -158,6 +160,11 @@ _PLAIN = (
     *("visible", "joints_3d_m", "joints_3d_native_m", "pose_axis_angle", "betas", "focal_px", "principal_px"),
     *("sample_id", "subject", "action", "trial", "camera", "frame"),
 )
+
+
+def _in_picture(points_px: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Which of (K, 2) points lie in the picture (K,)."""
+    return ((points_px >= -0.5) & (points_px <= np.array(image.shape[1::-1]) - 0.5)).all(1)
 
 
 def _part_fault(labels: np.ndarray, image: np.ndarray) -> str | None:
