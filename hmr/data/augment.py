@@ -27,9 +27,9 @@ class Views:
     flip: Bool[ndarray, "batch"]
 
 
-def plain_views(count: int) -> Views:
-    """The centre of the crop at reference scale, as evaluation sees it."""
-    return Views(np.zeros((count, 2)), np.ones(count), np.zeros(count, bool))
+def plain_views(count: int, scale: float = 1.0) -> Views:
+    """The centre of the crop, at reference scale unless told otherwise, as evaluation sees it."""
+    return Views(np.zeros((count, 2)), np.full(count, scale), np.zeros(count, bool))
 
 
 def random_views(count: int, params: AugmentationParams, rng: np.random.Generator) -> Views:

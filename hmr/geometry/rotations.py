@@ -46,6 +46,15 @@ def rotmat_to_axis_angle(rotmat: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "
     return quaternion[..., 1:] * torch.where(sine < 1e-7, torch.full_like(sine, 2.0), angle / sine.clamp_min(1e-7))
 
 
+def rot6d_to_rotmat(rot6d: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 3"]:
+    """The rotation whose first two columns, row by row, six numbers nearly are (Zhou et al. 2019; Gram and Schmidt)."""
+    columns = rot6d.unflatten(-1, (3, 2))
+    first = torch.nn.functional.normalize(columns[..., 0], dim=-1)
+    second = columns[..., 1] - (first * columns[..., 1]).sum(-1, keepdim=True) * first
+    second = torch.nn.functional.normalize(second, dim=-1)
+    return torch.stack((first, second, torch.linalg.cross(first, second)), -1)
+
+
 def mirror_axis_angle(axis_angle: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3"]:
     """The rotation seen in a mirror that negates x. Exchange left and right joints as well to mirror a body."""
     return axis_angle * axis_angle.new_tensor((1.0, -1.0, -1.0))

@@ -6,12 +6,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hmr.body.joints import MPI_INF_3DHP_17
 from hmr.body.model import BodyModel, named_joints
 from hmr.geometry.cameras import weak_perspective
-from hmr.models.hmr import Network, read_theta
+from hmr.models.hmr import read_theta
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ThetaSource(Protocol):
 class NetworkSource:
     """A trained network as a source of thetas; the last iteration counts."""
 
-    def __init__(self, network: Network, device: torch.device) -> None:
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
         self.network = network.to(device, memory_format=torch.channels_last).eval()
         self.device = device
 

@@ -25,11 +25,11 @@ from hmr.files import sha256_file
 from hmr.geometry.affine import compose, invert, transform
 from hmr.mocap.pool import open_pool
 from hmr.params import Params, load_params
+from hmr.prediction.checkpoints import open_network
 from hmr.prediction.parts import part_labels
 from hmr.prediction.pose_prior import PosePrior
-from hmr.prediction.predictor import Bodies, MeanSource, NetworkSource, ThetaSource, batched, bodies_of
+from hmr.prediction.predictor import Bodies, MeanSource, ThetaSource, batched, bodies_of
 from hmr.prediction.smplify import Smplify
-from hmr.training.checkpoint import load_checkpoint
 from hmr.training.start import mean_start
 
 _HELP = """
@@ -37,6 +37,8 @@ Every sample of the test set is seen once, at the centre of its crop and at refe
 
   hmr predict-set --checkpoint results/train/paired/checkpoint.safetensors \\
       --data results/normalize/human36m-test.h5 --body results/body/body.npz --out predictions.h5
+
+A checkpoint in SPIN's PyTorch form (.pt, .pth, .tar) predicts as well; give the SMPL file that it was trained with.
 
 Baselines instead of a network: --mean-body looks at nothing; --smplify fits bodies to the labelled keypoints, or to
 those of other predictions of the same test set, with a pose prior that it learns from the mocap pool:
@@ -51,7 +53,7 @@ those of other predictions of the same test set, with a pose prior that it learn
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _HELP
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--checkpoint", type=Path, help="trained network (.safetensors)")
+    source.add_argument("--checkpoint", type=Path, help="trained network (.safetensors), or one in SPIN's form (.pt)")
     source.add_argument("--mean-body", type=Path, metavar="POOL", help="predict this mocap pool's mean body instead")
     source.add_argument("--smplify", type=Path, metavar="POOL", help="fit bodies to keypoints; prior from this pool")
     parser.add_argument("--keypoints", type=Path, metavar="F.h5", help="fit these predictions' keypoints, not labels")
@@ -68,8 +70,8 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("--keypoints: only --smplify fits keypoints; leave it out, or give --smplify POOL")
     device, params = pick_device(args.device), load_params(args.params)
     with open_store(args.data) as store, reproducible(1):
-        source, image_px = _source(args, store, params, device)
-        columns, seconds = _predict(store, source, args.body, image_px, params.predict.batch_size)
+        source = _source(args, store, params, device)
+        columns, seconds = _predict(store, source, args.body, params.predict.batch_size)
         attributes = {
             "dataset": store.attributes["dataset"],
             "joint_names": json.dumps(MPI_INF_3DHP_17.joints),
@@ -82,6 +84,9 @@ def run(args: argparse.Namespace) -> None:
 
 class _Source(Protocol):
     """What says thetas of rows of a test set. Only the second half is timed: decoding is no part of a method."""
+
+    image_px: int  # side of the views that thetas speak of
+    scale: float  # of the person in them
 
     def prepare(self, rows: range, to_view: np.ndarray) -> Any:
         """What `thetas` needs of these rows, seen through maps from crop to view."""
@@ -99,6 +104,7 @@ class _Looking:
     store: Store
     source: ThetaSource
     image_px: int
+    scale: float = 1.0
 
     def prepare(self, rows: range, to_view: np.ndarray) -> np.ndarray:
         pairs = zip(rows, to_view, strict=True)
@@ -117,6 +123,7 @@ class _Fitting:
     fitter: Smplify
     image_px: int
     device: torch.device
+    scale: float = 1.0
 
     def prepare(self, rows: range, to_view: np.ndarray) -> tuple[Tensor, Tensor]:
         keypoints = transform(to_view, self.keypoints_px[rows.start : rows.stop])
@@ -127,21 +134,20 @@ class _Fitting:
         return self.fitter.fit(*prepared).cpu()
 
 
-def _source(args: argparse.Namespace, store: Store, params: Params, device: torch.device) -> tuple[_Source, int]:
-    """Where thetas come from, and the size of the view that they speak of."""
+def _source(args: argparse.Namespace, store: Store, params: Params, device: torch.device) -> _Source:
+    """Where thetas come from."""
     image_px = params.train.model.image_px
     if args.checkpoint:
-        checkpoint = load_checkpoint(args.checkpoint)
-        image_px = checkpoint.params.model.image_px
-        return _Looking(store, NetworkSource(checkpoint.network(), device), image_px), image_px
+        network = open_network(args.checkpoint, device)
+        return _Looking(store, network.source, network.image_px, network.scale)
     pool = open_pool(args.mean_body or args.smplify)
     if args.mean_body:
-        return _Looking(store, MeanSource(mean_start(pool)), image_px), image_px
+        return _Looking(store, MeanSource(mean_start(pool)), image_px)
     settings = params.predict.smplify
     prior = PosePrior.learn(pool, components=settings.components, frames=settings.frames, seed=settings.seed)
     fitter = Smplify(BodyModel.load(args.body), prior, mean_start(pool), iterations=settings.iterations).to(device)
     keypoints_px, confidence = _keypoints(args.keypoints, store)
-    return _Fitting(keypoints_px, confidence, fitter, image_px, device), image_px
+    return _Fitting(keypoints_px, confidence, fitter, image_px, device)
 
 
 def _keypoints(predictions: Path | None, store: Store) -> tuple[np.ndarray, np.ndarray]:
@@ -160,16 +166,14 @@ def _origin(args: argparse.Namespace) -> dict[str, str]:
     return {name: sha256_file(path) for name, path in named.items()}
 
 
-def _predict(
-    store: Store, source: _Source, body_path: Path, image_px: int, batch_size: int
-) -> tuple[dict[str, np.ndarray], float]:
+def _predict(store: Store, source: _Source, body_path: Path, batch_size: int) -> tuple[dict[str, np.ndarray], float]:
     """All columns of predictions.h5, and the seconds that the method and the body model took."""
-    body, faces = BodyModel.load(body_path), read_body_file(body_path)
+    body, faces, image_px = BodyModel.load(body_path), read_body_file(body_path), source.image_px
     with_parts = "part_labels_png" in store
     crop_to_image, seconds, parts = store["crop_to_image"], 0.0, []
     for batch in tqdm(list(batched(len(store), batch_size)), unit="batch", mininterval=5, disable=None):
         rows = range(batch.start, batch.stop)
-        views = augment.plain_views(len(rows))
+        views = augment.plain_views(len(rows), source.scale)
         to_view = augment.view_matrices(views, crop_px=int(store.attributes["crop_px"]), image_px=image_px)
         prepared = source.prepare(rows, to_view)
         began = time.perf_counter()

@@ -1,0 +1,31 @@
+"""Which network a checkpoint file holds: one of this program's, or one in SPIN's form."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from hmr.models import spin
+from hmr.prediction.predictor import NetworkSource
+from hmr.training.checkpoint import load_checkpoint
+
+# ASSUME: such networks were trained on views in which the joints' box, 1.2 times enlarged, fills the picture; a
+# person who is 150 across in this program's views is then about 187.
+_SPIN_SCALE = 1.25
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network ready to look, and the views that it wants."""
+
+    source: NetworkSource
+    image_px: int
+    scale: float  # of the person, relative to this program's views
+
+
+def open_network(path: Path, device: torch.device) -> Loaded:
+    """Load a checkpoint: .pt, .pth and .tar are in SPIN's form, others this program's. UserError for anything else."""
+    if path.suffix in (".pt", ".pth", ".tar"):
+        return Loaded(NetworkSource(spin.load_spin(path), device), spin.IMAGE_PX, _SPIN_SCALE)
+    checkpoint = load_checkpoint(path)
+    return Loaded(NetworkSource(checkpoint.network(), device), checkpoint.params.model.image_px, 1.0)
