@@ -67,13 +67,31 @@ def human36m_p2(labels: Store, predictions: Predictions) -> Result:
     return _human36m(labels, predictions, (labels["trial"] == 0) & (labels["camera"] == FRONTAL_CAMERA))
 
 
-def _human36m(labels: Store, predictions: Predictions, counted: np.ndarray) -> Result:
-    """14 joints from the middle of the hips, without and with alignment; frames count alike, then actions do."""
+def human36m_p1_spin(labels: Store, predictions: Predictions) -> Result:
+    """SPIN's protocol 1: from the pelvis joint instead of the middle of the hips."""
+    return _human36m(labels, predictions, np.ones(len(labels), bool), from_pelvis=True)
+
+
+def human36m_p2_spin(labels: Store, predictions: Predictions) -> Result:
+    """SPIN's protocol 2: the frontal camera, both takes, from the pelvis joint."""
+    return _human36m(labels, predictions, labels["camera"] == FRONTAL_CAMERA, from_pelvis=True)
+
+
+def _human36m(labels: Store, predictions: Predictions, counted: np.ndarray, *, from_pelvis: bool = False) -> Result:
+    """14 joints from the middle of the hips, without and with alignment; frames count alike, then actions do.
+
+    # ASSUME: `from_pelvis` takes the prediction's pelvis joint (joints_3d_native_m). The labels' pelvis is the middle
+    of their hips, which it is exactly in Human3.6M's skeleton.
+    """
     if not counted.any():
         raise UserError(f"{labels.path}: expected samples of this protocol's takes and cameras, found none")
     names = {name: labels[name][counted] for name in ("sample_id", "subject", "action", "trial", "camera", "frame")}
     pred, gt = predictions["joints_3d_m"][counted], _joints(labels, "joints_3d_m", counted)
     by_joint = _both_errors_mm(pred, gt, LSP_HIPS)
+    if from_pelvis:
+        centred_m = pred - _native(predictions, len(MPI_INF_3DHP_17))[counted][:, MPI_ROOT, None]
+        plain = joint_errors_mm(pred_joints_m=centred_m, gt_joints_m=centred(gt, LSP_HIPS))
+        by_joint = (plain, by_joint[1])
     plain, aligned = (errors.mean(1) for errors in by_joint)
     takes = ["\t".join(map(str, take)) for take in zip(names["subject"], names["action"], names["trial"], strict=True)]
     metrics = {
@@ -145,13 +163,26 @@ def _action_means(plain: np.ndarray, aligned: np.ndarray, names: dict[str, np.nd
 
 def mpi_inf_3dhp(labels: Store, predictions: Predictions) -> Result:
     """17 joints from the pelvis after perspective correction; PCK and AUC over the 14 grouped (paper section 4.1)."""
+    return _mpi_inf_3dhp(labels, _corrected(labels, _native(predictions, len(MPI_INF_3DHP_17))))
+
+
+def mpi_inf_3dhp_spin(labels: Store, predictions: Predictions) -> Result:
+    """SPIN's: the same without perspective correction."""
+    return _mpi_inf_3dhp(labels, _native(predictions, len(MPI_INF_3DHP_17)))
+
+
+def _native(predictions: Predictions, count: int) -> np.ndarray:
+    """The prediction's joints in MPI-INF-3DHP's order."""
+    joints = predictions["joints_3d_native_m"]
+    if joints.shape[1] != count:
+        raise UserError(f"joints_3d_native_m: expected {count} joints, found {joints.shape[1]}; order as the labels'")
+    return joints
+
+
+def _mpi_inf_3dhp(labels: Store, pred: np.ndarray) -> Result:
     everything = np.ones(len(labels), bool)
-    pred, gt = predictions["joints_3d_native_m"], _joints(labels, "joints_3d_native_m", everything)
-    if pred.shape[1] != gt.shape[1]:
-        raise UserError(
-            f"joints_3d_native_m: expected {gt.shape[1]} joints, found {pred.shape[1]}; order as the labels'"
-        )
-    plain, aligned = _both_errors_mm(_corrected(labels, pred), gt, [MPI_ROOT])
+    gt = _joints(labels, "joints_3d_native_m", everything)
+    plain, aligned = _both_errors_mm(pred, gt, [MPI_ROOT])
     sequence = labels["subject"]
     scene = np.array([MPI_SCENES.get(name, "other") for name in sequence.tolist()])
     metrics = {
@@ -303,16 +334,26 @@ PROTOCOLS = {
     "lsp-segmentation": Protocol((PARTS,), lsp_segmentation),
     "lsp-keypoints": Protocol(("keypoints_2d_px",), lsp_keypoints),
 }
+# Where SPIN's evaluation (Kolotouros et al. 2019), which later work follows, counts in another way.
+SPIN_PROTOCOLS = {
+    **PROTOCOLS,
+    "human36m-p1": Protocol(("joints_3d_m", "joints_3d_native_m"), human36m_p1_spin),
+    "human36m-p2": Protocol(("joints_3d_m", "joints_3d_native_m"), human36m_p2_spin),
+    "mpi_inf_3dhp": Protocol(("joints_3d_native_m",), mpi_inf_3dhp_spin),
+}
+RULES = {"paper": PROTOCOLS, "spin": SPIN_PROTOCOLS}
 
 
-def protocol_for(benchmark: str, labels: Store) -> Protocol:
+def protocol_for(benchmark: str, labels: Store, rules: str = "paper") -> Protocol:
     """A benchmark's protocol. UserError if there is none, or if the labels are not its data set's."""
+    if rules not in RULES:
+        raise UserError(f"rules {rules!r}: not known; known: {', '.join(RULES)}")
     if benchmark not in PROTOCOLS:
         raise UserError(f"benchmark {benchmark!r}: not known; known: {', '.join(PROTOCOLS)}")
     found = f"{labels.attributes['dataset']} {labels.attributes['split']}"
     if found != f"{BENCHMARKS[benchmark]} test":
         raise UserError(f"{labels.path}: {benchmark}: expected labels of {BENCHMARKS[benchmark]} test, found {found}")
-    return PROTOCOLS[benchmark]
+    return RULES[rules][benchmark]
 
 
 def _both_errors_mm(pred_m: np.ndarray, gt_m: np.ndarray, roots: list[int]) -> tuple[np.ndarray, np.ndarray]:

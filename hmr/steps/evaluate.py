@@ -14,6 +14,9 @@ from hmr.evaluation.protocols import Result, protocol_for
 from hmr.files import atomic_path, write_json
 
 _HELP = """
+--rules spin counts as SPIN's evaluation does, which many later papers follow: Human3.6M from the pelvis joint (it needs
+joints_3d_native_m as well) and protocol 2 over both takes; MPI-INF-3DHP without perspective correction; LSP the same.
+
 Works on any program's predictions: an HDF5 with sample_id as in the labels (order is free) and the columns that the
 benchmark needs. Writes F.json, and F.csv with a line per sample.
 
@@ -25,6 +28,7 @@ benchmark needs. Writes F.json, and F.csv with a line per sample.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _HELP
     parser.add_argument("--benchmark", required=True, metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--rules", default="paper", metavar="NAME", help="whose way of counting: paper (default), spin")
     parser.add_argument("--predictions", type=Path, required=True, help="predictions of the benchmark's test set (.h5)")
     parser.add_argument("--labels", type=Path, required=True, help="normalized test set (.h5)")
     parser.add_argument("--out", type=Path, required=True, help="metrics to write (.json); a .csv appears beside it")
@@ -33,10 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     with open_store(args.labels) as labels:
-        protocol = protocol_for(args.benchmark, labels)
+        protocol = protocol_for(args.benchmark, labels, args.rules)
         predictions = read_predictions(args.predictions, sample_ids=labels["sample_id"], needed=protocol.needed)
         result = protocol.evaluate(labels, predictions)
     metrics = {"benchmark": args.benchmark, **result.metrics}
+    metrics |= {} if args.rules == "paper" else {"rules": args.rules}
     metrics |= {name: predictions.attributes[name] for name in _TIME if name in predictions.attributes}
     _write_csv(args.out.with_suffix(".csv"), result)
     write_json(args.out, rounded(metrics))

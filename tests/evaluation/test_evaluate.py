@@ -35,9 +35,9 @@ def predictions_of(labels_path, change=lambda columns: columns, **attributes):
     return path
 
 
-def evaluate(benchmark, labels, predictions):
+def evaluate(benchmark, labels, predictions, **more):
     out = labels.with_name(f"{benchmark}.json")
-    flags = {"--benchmark": benchmark, "--predictions": predictions, "--labels": labels, "--out": out}
+    flags = {"--benchmark": benchmark, "--predictions": predictions, "--labels": labels, "--out": out, **more}
     code = main(["evaluate", *(str(word) for pair in flags.items() for word in pair)])
     return code, json.loads(out.read_text()) if out.exists() else None
 
@@ -228,3 +228,34 @@ def test_groups_and_joints_average_to_the_whole(benchmark, tmp_path):
             sizes = [entry["num_samples"] for entry in metrics[group].values()]
             mean = np.average([entry[key] for entry in metrics[group].values()], weights=sizes)
             assert sum(sizes) == metrics["num_samples"] and mean == pytest.approx(metrics[key], abs=1e-5)
+
+
+def test_spins_protocols_differ_where_they_say(tmp_path):
+    """Both takes in P2; errors from the pelvis joint, so a pelvis that is off by 10 mm costs 10 mm."""
+    labels = labelled.human36m(tmp_path / "labels.h5")
+
+    def change(columns):
+        native = np.zeros((len(columns["sample_id"]), 17, 3))
+        native[:, 14] = columns["joints_3d_m"][:, [2, 3]].mean(1) + np.array([0.010, 0, 0])
+        return columns | {"joints_3d_native_m": native}
+
+    predictions = predictions_of(labels, change)
+    _, spin = evaluate("human36m-p2", labels, predictions, **{"--rules": "spin"})
+    _, paper = evaluate("human36m-p2", labels, predictions)
+    assert (spin["num_samples"], paper["num_samples"]) == (8, 4)
+    assert spin["mpjpe_mm"] == pytest.approx(10, abs=1e-3) and paper["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert spin["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert spin["rules"] == "spin" and "rules" not in paper
+
+
+def test_spin_does_not_correct_perspective(tmp_path):
+    labels = labelled.mpi_inf_3dhp(tmp_path / "labels.h5", focal_px=20.0)  # a wide lens, so the correction is large
+    _, spin = evaluate("mpi_inf_3dhp", labels, predictions_of(labels), **{"--rules": "spin"})
+    _, paper = evaluate("mpi_inf_3dhp", labels, predictions_of(labels))
+    assert spin["mpjpe_mm"] == pytest.approx(0, abs=1e-3) and paper["mpjpe_mm"] > 20
+
+
+def test_unknown_rules_are_refused(tmp_path, capsys):
+    labels = labelled.human36m(tmp_path / "labels.h5")
+    assert evaluate("human36m-p1", labels, predictions_of(labels), **{"--rules": "mine"})[0] == 2
+    assert "known: paper, spin" in capsys.readouterr().err
