@@ -35,12 +35,16 @@ class BodyModel(nn.Module):
     def __init__(self, body: dict[str, np.ndarray]) -> None:
         super().__init__()
         tensors = {key: torch.from_numpy(np.ascontiguousarray(body[key], np.float32)) for key in _FLOATS}
-        regressor = tensors.pop("J_regressor")
-        for name, tensor in tensors.items():
-            self.register_buffer(name, tensor, persistent=False)
-        self.register_buffer("joint_template", regressor @ tensors["v_template"], persistent=False)
-        self.register_buffer(
-            "joint_shapedirs", torch.einsum("jv,vck->jck", regressor, tensors["shapedirs"]), persistent=False
+        regressor, template, shapedirs = (tensors[name] for name in ("J_regressor", "v_template", "shapedirs"))
+        # Vertices come last, so that a vertex' three coordinates are sums over long rows, not tiny products.
+        directions = torch.cat((shapedirs, tensors["posedirs"]), -1).permute(1, 0, 2)
+        self._hold(
+            v_template=template,
+            blend_directions=directions.contiguous(),  # (3, v, 10 + 207)
+            skin_weights=tensors["weights"].T.contiguous(),  # (24, v)
+            joint_template=regressor @ template,
+            joint_shapedirs=torch.einsum("jv,vck->jck", regressor, shapedirs),
+            **_touched(tensors["cocoplus_regressor"]),
         )
         self.parents = [int(p) if p < 24 else -1 for p in np.asarray(body["kintree_table"][0], np.int64) % 2**32]
         self.levels = _levels(self.parents)
@@ -50,21 +54,28 @@ class BodyModel(nn.Module):
         """Read a body file: the open body, or the user's own SMPL file."""
         return cls(read_body_file(path))
 
+    def _hold(self, **tensors: Tensor) -> None:
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor, persistent=False)
+
     def for_keypoints(self) -> "BodyModel":
         """A model with only the vertices that the keypoint regressor touches; its keypoints are the same."""
-        return self.for_vertices((self.cocoplus_regressor != 0).any(0).nonzero()[:, 0])
+        return self.for_vertices(self.keypoint_vertices)
 
     def for_vertices(self, vertex_ids: Tensor) -> "BodyModel":
-        """A model with only these vertices, posed by the whole body's skeleton."""
+        """A model with only these vertices, posed by the whole body's skeleton. Keypoints lose what is left out."""
         part = type(self).__new__(type(self))
         nn.Module.__init__(part)
-        for name in ("v_template", "shapedirs", "posedirs", "weights"):
-            part.register_buffer(name, getattr(self, name)[vertex_ids].contiguous(), persistent=False)
-        part.register_buffer(
-            "cocoplus_regressor", self.cocoplus_regressor[:, vertex_ids].contiguous(), persistent=False
+        regressor = self.keypoint_regressor.new_zeros(len(self.keypoint_regressor), len(self.v_template))
+        regressor[:, self.keypoint_vertices] = self.keypoint_regressor
+        part._hold(
+            v_template=self.v_template[vertex_ids].contiguous(),
+            blend_directions=self.blend_directions[:, vertex_ids].contiguous(),
+            skin_weights=self.skin_weights[:, vertex_ids].contiguous(),
+            joint_template=self.joint_template,
+            joint_shapedirs=self.joint_shapedirs,
+            **_touched(regressor[:, vertex_ids]),
         )
-        for name in ("joint_template", "joint_shapedirs"):
-            part.register_buffer(name, getattr(self, name), persistent=False)
         part.parents, part.levels = self.parents, self.levels
         return part
 
@@ -78,15 +89,18 @@ class BodyModel(nn.Module):
         """Shape, correct, pose and skin (paper section 3.1; Loper et al. 2015). The root turns about the pelvis."""
         batch = betas.shape[:-1]
         betas, rotmat = betas.reshape(-1, 10), full_pose_rotmat.reshape(-1, 24, 3, 3)
-        shaped = self.v_template + torch.einsum("bk,vck->bvc", betas, self.shapedirs)
         bend = (rotmat[:, 1:] - torch.eye(3, dtype=rotmat.dtype, device=rotmat.device)).flatten(1)  # (b, 207)
-        corrected = shaped + (bend @ self.posedirs.flatten(0, 1).T).unflatten(1, (-1, 3))
+        moved = torch.cat((betas, bend), 1) @ self.blend_directions.flatten(0, 1).T  # (b, 3 v)
+        corrected = self.v_template.T + moved.unflatten(1, (3, -1))  # (b, 3, v)
         joints_rest = self.rest_joints(betas)
         turn, place = self._skeleton(rotmat, joints_rest)
         offset = place - (turn @ joints_rest[..., None])[..., 0]
         rigid = torch.cat((turn, offset[..., None]), -1).flatten(2)  # (b, 24, 12)
-        blended = (self.weights @ rigid).unflatten(-1, (3, 4))  # (b, v, 3, 4)
-        vertices = (blended[..., :3] @ corrected[..., None])[..., 0] + blended[..., 3]
+        blended = (rigid.mT @ self.skin_weights).unflatten(1, (3, 4))  # (b, 3, 4, v)
+        vertices = blended[:, :, 3]  # (b, 3, v)
+        for axis in range(3):
+            vertices = torch.addcmul(vertices, blended[:, :, axis], corrected[:, axis : axis + 1])
+        vertices = vertices.mT.contiguous()
         return PosedBody(vertices.reshape(*batch, len(self.v_template), 3), place.reshape(*batch, 24, 3))
 
     def _skeleton(
@@ -108,10 +122,16 @@ class BodyModel(nn.Module):
 
     def keypoints(self, vertices: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch 19 3"]:
         """The 19 keypoints (LSP's 14, then nose, eyes, ears) regressed from posed vertices."""
-        return self.cocoplus_regressor @ vertices
+        return self.keypoint_regressor @ vertices[..., self.keypoint_vertices, :]
 
 
 _FLOATS = ("v_template", "shapedirs", "posedirs", "weights", "J_regressor", "cocoplus_regressor")
+
+
+def _touched(regressor: Float[Tensor, "points verts"]) -> dict[str, Tensor]:
+    """A sparse regressor as the vertices that it touches and its columns for them."""
+    touched = (regressor != 0).any(0).nonzero()[:, 0]
+    return {"keypoint_vertices": touched, "keypoint_regressor": regressor[:, touched].contiguous()}
 
 
 def _levels(parents: list[int]) -> list[list[int]]:
