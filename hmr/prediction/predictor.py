@@ -1,12 +1,15 @@
 """From views to bodies: the network over batches of images, and everything that its 85 numbers imply."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hmr.body.joints import MPI_INF_3DHP_17
 from hmr.body.model import BodyModel, named_joints
@@ -40,13 +43,23 @@ class NetworkSource:
     """A trained network as a source of thetas; the last iteration counts."""
 
     def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self.network = network.to(device, memory_format=torch.channels_last).eval()
+        self.network = folded(network).to(device, memory_format=torch.channels_last).eval()
         self.device = device
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> Tensor:
         batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         return self.network(batch)[-1].cpu()
+
+
+def folded(network: nn.Module) -> nn.Module:
+    """The same network for predicting: batch norms that follow a convolution become part of its weights."""
+    network = copy.deepcopy(network).eval()
+    for layers in (module for module in network.modules() if isinstance(module, nn.Sequential)):
+        for k, (layer, after) in enumerate(pairwise(list(layers))):
+            if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+                layers[k], layers[k + 1] = fuse_conv_bn_eval(layer, after), nn.Identity()
+    return network
 
 
 class MeanSource:
