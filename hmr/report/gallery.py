@@ -4,19 +4,16 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from hmr.body.joints import COCOPLUS_19, LSP_BONES
 from hmr.data import augment
+from hmr.data.sheet import labelled
 from hmr.data.store import Store
 from hmr.prediction.placement import camera_in_image
-from hmr.render import draw_keypoints, overlay, side_view, tile
+from hmr.render import overlay, side_view, tile
 
 VIEW_PX = 224
 SETS = ("lsp", "human36m", "mpi_inf_3dhp")  # at most the first two that are there are shown
 PANELS = ("input", "labels", "recovered body", "from the side")
 _IN_PLACE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-_RIGHT, _LEFT = (
-    [i for i, joint in enumerate(COCOPLUS_19.joints) if joint.startswith(side)] for side in ("right_", "left_")
-)
 
 
 def spread(count: int, wanted: int) -> list[int]:
@@ -47,16 +44,10 @@ def panels(
     placed = vertices + transl
     return [
         view,
-        _labels(store, row, view, to_view),
+        labelled(view, store["keypoints_2d_px"][row], store["visible"][row], to_view),
         overlay(view, placed, faces, pinhole),
         side_view(placed, faces, pinhole, view.shape[:2]),
     ]
-
-
-def _labels(store: Store, row: int, view: ndarray, to_view: ndarray) -> ndarray:
-    """Labelled keypoints over the view. The renderer counts from a pixel's corner, the data from its centre."""
-    keypoints_px = store["keypoints_2d_px"][row] @ to_view[:, :2].T + to_view[:, 2] + 0.5
-    return draw_keypoints(view, keypoints_px, store["visible"][row], bones=LSP_BONES, right=_RIGHT, left=_LEFT)
 
 
 def sheet(rows: list[list[ndarray]], captions: list[str]) -> UInt8[ndarray, "height width 3"]:

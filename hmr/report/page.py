@@ -44,9 +44,15 @@ def latex(tables: Sequence[Table]) -> str:
     return _render("tables.tex.j2", tables=tables)
 
 
-def html(tables: Sequence[Table], galleries: Sequence[Gallery], facts: Sequence[DataFacts], curves: str | None) -> str:
-    """The page. `curves`: file name of the training curves, beside the page."""
-    return _render("index.html.j2", tables=tables, galleries=galleries, facts=facts, curves=curves)
+def html(
+    tables: Sequence[Table],
+    galleries: Sequence[Gallery],
+    facts: Sequence[DataFacts],
+    curves: str | None,
+    sheets: Sequence[str] = (),
+) -> str:
+    """The page. `curves` and `sheets`: file names of the training curves and of contact sheets, beside the page."""
+    return _render("index.html.j2", tables=tables, galleries=galleries, facts=facts, curves=curves, sheets=sheets)
 
 
 def escape_latex(text: str) -> str:

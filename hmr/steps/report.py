@@ -14,6 +14,7 @@ from tqdm import tqdm
 from hmr.body.file import read_body_file
 from hmr.body.model import BodyModel
 from hmr.catalogue import BENCHMARKS
+from hmr.data.sheet import contact_sheet
 from hmr.data.store import Store, open_store
 from hmr.device import reproducible
 from hmr.errors import UserError
@@ -30,7 +31,7 @@ A file's variant, benchmark and data set come from its path: evaluate/VARIANT/BE
 train/VARIANT/training.csv. What was not measured is a dash.
 
   hmr report --evaluate results/evaluate/*/*.json --predict results/predict/*/*.h5 \\
-      --normalize results/normalize/*-test.h5 --train results/train/*/training.csv \\
+      --normalize results/normalize/*.h5 --train results/train/*/training.csv \\
       --body results/body/body.npz --out results/report
 """
 _CURVES = "training-curves.svg"
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--predict", nargs="*", type=Path, default=[], metavar="F.h5", help="predictions, for galleries"
     )
-    parser.add_argument("--normalize", nargs="*", type=Path, default=[], metavar="F.h5", help="normalized test sets")
+    parser.add_argument("--normalize", nargs="*", type=Path, default=[], metavar="F.h5", help="normalized sets")
     parser.add_argument("--train", nargs="*", type=Path, default=[], metavar="F.csv", help="training logs, for curves")
     parser.add_argument("--body", type=Path, help="body file (.npz or .pkl), for galleries")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
@@ -53,18 +54,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     metrics = _metrics(args.evaluate)
     with contextlib.ExitStack() as stack:
-        stores = _test_sets([stack.enter_context(open_store(path)) for path in args.normalize])
+        sets = [stack.enter_context(open_store(path)) for path in args.normalize]
+        labels = {_labels_file(store): _jpeg(contact_sheet(store)) for store in sets}
+        stores = _test_sets(sets)
         sheets = _galleries(args, stores, load_params(args.params).report.gallery_samples)
         facts = [_facts(name, stores[name]) for name in sorted(stores)]
     tables = make_tables(metrics, {name: store.attributes["source"] for name, store in stores.items()})
-    files = {"tables.md": page.markdown(tables).encode(), "tables.tex": page.latex(tables).encode()}
+    files = labels | {"tables.md": page.markdown(tables).encode(), "tables.tex": page.latex(tables).encode()}
     shown = []
     for variant, picture, samples in sheets:
         shown.append(page.Gallery(variant_title(variant), f"gallery-{variant}.jpg", samples))
         files[shown[-1].file] = _jpeg(picture)
     if args.train:
         files[_CURVES] = curves_svg({path.absolute().parent.name: _log(path) for path in args.train}).encode()
-    files["index.html"] = page.html(tables, shown, facts, _CURVES if args.train else None).encode()
+    files["index.html"] = page.html(tables, shown, facts, _CURVES if args.train else None, sorted(labels)).encode()
     for name, content in files.items():
         with atomic_path(args.out / name) as temporary:
             temporary.write_bytes(content)
@@ -90,6 +93,11 @@ def _metrics(paths: list[Path]) -> dict[str, dict[str, dict[str, Any]]]:
 def _test_sets(stores: list[Store]) -> dict[str, Store]:
     """Test sets by data set; other splits are passed over."""
     return {str(s.attributes["dataset"]): s for s in stores if s.attributes["split"] == "test"}
+
+
+def _labels_file(store: Store) -> str:
+    """The name of a set's contact sheet."""
+    return f"labels-{store.attributes['dataset']}-{store.attributes['split']}.jpg"
 
 
 def _facts(dataset: str, store: Store) -> page.DataFacts:

@@ -68,11 +68,12 @@ def test_the_whole_report(everything, tmp_path):
     assert report(tmp_path, **everything) == 0
     out = tmp_path / "report"
     galleries = [f"gallery-{v}.jpg" for v in ("mean-body", "paired", "unpaired-no-critics")]
+    labels = ["labels-human36m-test.jpg", "labels-lsp-test.jpg"]
     assert sorted(p.name for p in out.iterdir()) == [
-        *galleries, "index.html", "tables.md", "tables.tex", "training-curves.svg"
+        *galleries, "index.html", *labels, "tables.md", "tables.tex", "training-curves.svg"
     ]  # fmt: skip
     html = (out / "index.html").read_text()
-    assert all(f'src="{name}"' in html for name in galleries) and 'src="training-curves.svg"' in html
+    assert all(f'src="{name}"' in html for name in galleries + labels) and 'src="training-curves.svg"' in html
     assert "http" not in re.sub(r"http://www.w3.org\S+", "", html)  # nothing from elsewhere
     sheets = [cv2.imread(str(out / name)) for name in galleries]
     assert sheets[0].shape == sheets[1].shape and (sheets[0] != sheets[1]).any()

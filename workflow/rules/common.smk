@@ -77,6 +77,7 @@ def training_params(wildcards):
 enter(Path.cwd())
 params, plain = checked_params()
 variants = list(params.variants)
+normalized = [f"{name}-{split}" for name in params.download.datasets for split in DATASETS[name].splits]
 test_sets = list(dict.fromkeys(BENCHMARKS[name] for name in params.evaluate.benchmarks))
 studio = params.download.source == "studio"
 timed = "--time" if params.predict.time else ""

@@ -28,4 +28,4 @@ rule normalize_dataset:
 
 rule normalize:
     input:
-        [f"results/normalize/{name}-{split}.h5" for name in params.download.datasets for split in DATASETS[name].splits],
+        expand("results/normalize/{name}.h5", name=normalized),

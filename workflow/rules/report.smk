@@ -1,8 +1,9 @@
-"""Make the paper's tables and galleries.
+"""Make the paper's tables and galleries, and contact sheets of every set's labels.
 
 Needs:  results/evaluate/{variant}/{benchmark}.json and .csv, results/predict/{variant}/{dataset}.h5,
-        results/normalize/{dataset}-test.h5, results/train/{variant}/training.csv, results/body/body.npz
-Makes:  results/report/tables.md, tables.tex, index.html, training-curves.svg and gallery-{variant}.jpg
+        results/normalize/{dataset}-{split}.h5, results/train/{variant}/training.csv, results/body/body.npz
+Makes:  results/report/tables.md, tables.tex, index.html, training-curves.svg, gallery-{variant}.jpg and
+        labels-{dataset}-{split}.jpg
 """
 
 
@@ -23,13 +24,14 @@ rule write_report:
             benchmark=params.evaluate.benchmarks,
         ),
         predictions=expand("results/predict/{variant}/{dataset}.h5", variant=[*variants, *BASELINES], dataset=test_sets),
-        labels=expand("results/normalize/{dataset}-test.h5", dataset=test_sets),
+        labels=expand("results/normalize/{name}.h5", name=normalized),
         curves=expand("results/train/{variant}/training.csv", variant=variants),
         body="results/body/body.npz",
     output:
         markdown=report("results/report/tables.md", category="Report"),
         latex="results/report/tables.tex",
         page=report("results/report/index.html", category="Report"),
+        labels=report(expand("results/report/labels-{name}.jpg", name=normalized), category="Labels"),
         galleries=expand("results/report/gallery-{variant}.jpg", variant=[*variants, *BASELINES]),
         curves="results/report/training-curves.svg",
     log:
