@@ -20,6 +20,7 @@ class Dataset:
     homepage: str
     citation: str
     files: tuple[str, ...]  # what belongs in its raw folder, as the owners name it
+    paper_samples: Mapping[str, int]  # by split, what the paper's code or protocol counts; a split may be missing
 
 
 DATASETS = {
@@ -31,6 +32,7 @@ DATASETS = {
         homepage="http://sam.johnson.io/research/lsp.html",
         citation="Johnson and Everingham, BMVC 2010; part labels: Lassner et al., CVPR 2017 (Unite the People)",
         files=("images/im0001.jpg ...", "joints.mat", "upi-s1h/data/lsp/im1001_part_segmentation.png ..."),
+        paper_samples={"train": 1_000, "test": 1_000},
     ),
     "lsp_extended": Dataset(
         title="Leeds Sports Pose Extended",
@@ -40,6 +42,7 @@ DATASETS = {
         homepage="http://sam.johnson.io/research/lspet.html",
         citation="Johnson and Everingham, CVPR 2011",
         files=("images/im00001.jpg ...", "joints.mat"),
+        paper_samples={"train": 10_000},
     ),
     "mpii": Dataset(
         title="MPII Human Pose",
@@ -49,15 +52,17 @@ DATASETS = {
         homepage="http://human-pose.mpi-inf.mpg.de",
         citation="Andriluka et al., CVPR 2014",
         files=("images/*.jpg", "annotations/mpii_human_pose_v1_u12_1.mat"),
+        paper_samples={"train": 20_000},
     ),
     "coco": Dataset(
-        title="COCO keypoints 2014",
+        title="COCO keypoints",
         splits=("train",),
         has_3d=False,
         licence="CC BY 4.0 for the annotations; images under their Flickr licences",
         homepage="https://cocodataset.org",
         citation="Lin et al., ECCV 2014",
         files=("images/train2014/*.jpg", "annotations/person_keypoints_train2014.json"),
+        paper_samples={"train": 79_344},
     ),
     "human36m": Dataset(
         title="Human3.6M",
@@ -73,6 +78,7 @@ DATASETS = {
             "S*/MyPoseFeatures/D2_Positions/*.cdf",
             "mosh/S*/*_cam*_aligned.pkl (optional: SMPL truth, withdrawn by its owners)",
         ),
+        paper_samples={"train": 312_188},
     ),
     "mpi_inf_3dhp": Dataset(
         title="MPI-INF-3DHP",
@@ -88,6 +94,7 @@ DATASETS = {
             "mpi_inf_3dhp_test_set/TS[1-6]/imageSequence/img_*.jpg",
             "mpi_inf_3dhp_test_set/TS[1-6]/annot_data.mat",
         ),
+        paper_samples={"train": 147_221, "test": 2_929},
     ),
 }
 

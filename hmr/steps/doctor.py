@@ -11,6 +11,7 @@ import torch
 
 from hmr.body.file import read_body_file
 from hmr.catalogue import DATASETS, Dataset
+from hmr.data.store import open_store
 from hmr.errors import UserError
 from hmr.files import MANIFEST, read_json
 from hmr.params import Params, load_params
@@ -21,6 +22,9 @@ _PACKAGES = ("torch", "numpy", "opencv-python-headless", "snakemake", "dvc", "sm
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `hmr doctor`."""
     parser.add_argument("--raw", type=Path, default=Path("data/raw"), metavar="DIR", help="where raw data sets lie")
+    parser.add_argument(
+        "--normalized", type=Path, default=Path("results/normalize"), metavar="DIR", help="where normalized sets lie"
+    )
     parser.add_argument("--body", type=Path, default=Path("results/body/body.npz"), metavar="FILE", help="body file")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="FILE", help="parameters")
 
@@ -32,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
         "Software": software(),
         "Device": device(),
         f"Data (source: {params.download.source})": data(args.raw, params),
+        "Normalized samples": samples(args.normalized),
         "Body": body(args.body, params),
         "Disk": disk(Path()),
     }
@@ -70,6 +75,20 @@ def data(raw: Path, params: Params) -> Iterator[str]:
         else:
             yield from needs(name, dataset, raw)
     yield from _mocap(raw, params)
+
+
+def samples(folder: Path) -> Iterator[str]:
+    """How many samples each normalized set holds and how many were left out, beside what the paper's code counts."""
+    for name, dataset in DATASETS.items():
+        for split in dataset.splits:
+            path, count = folder / f"{name}-{split}.h5", dataset.paper_samples.get(split)
+            paper = "no count of the paper's is known" if count is None else f"the paper's code counts {count:,}"
+            try:
+                with open_store(path) as store:
+                    found = f"{len(store):,} kept, {len(store.quarantine()):,} left out"
+            except UserError as error:
+                found = str(error) if path.is_file() else "not here yet"
+            yield f"{name} {split}: {found}; {paper}"
 
 
 def found_source(folder: Path) -> str | None:
