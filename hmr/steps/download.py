@@ -33,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", choices=NAMES, metavar="DATASET", help=", ".join(NAMES))
     parser.add_argument("--raw", type=Path, required=True, metavar="DIR", help="raw folder to make")
     parser.add_argument("--body", type=Path, metavar="FILE", help="body file that the studio renders")
+    parser.add_argument(
+        "--form", metavar="NAME", help="release for the studio to write: lsp, lsp_extended: high-resolution; coco: 2017"
+    )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that render; changes no result")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="FILE", help="parameters")
 
@@ -54,15 +57,21 @@ def _from_studio(args: argparse.Namespace, params: DownloadParams) -> None:
         raise UserError("--body: expected the body file that the studio renders; make one with 'hmr body --out FILE'")
     if args.jobs < 1:
         raise UserError(f"--jobs: expected 1 or more, found {args.jobs}")
+    layout, size = importlib.import_module(f"hmr.studio.layouts.{args.dataset}"), getattr(params.studio, args.dataset)
+    forms = getattr(layout, "FORMS", ())
+    if args.form and args.form not in forms:
+        raise UserError(
+            f"--form: {args.dataset} is written as {' or '.join(forms) or 'one form only'}, not {args.form}"
+        )
+    form = {"form": args.form} if args.form else {}
     _refuse_foreign(args.raw)
     licence = _licence(args.body)
-    layout, size = importlib.import_module(f"hmr.studio.layouts.{args.dataset}"), getattr(params.studio, args.dataset)
     with atomic_folder(args.raw) as raw:
         if args.dataset == MOCAP:
             layout.write_mocap(raw, Studio(args.body), size, params.seed)
         else:
-            layout.write(raw, Studio(args.body), size, params.seed, jobs=args.jobs)
-        _finish(raw, args.dataset, source="studio", licence=licence, seed=params.seed)
+            layout.write(raw, Studio(args.body), size, params.seed, jobs=args.jobs, **form)
+        _finish(raw, args.dataset, source="studio", licence=licence, seed=params.seed, **form)
 
 
 def _from_owners(args: argparse.Namespace, params: DownloadParams) -> None:

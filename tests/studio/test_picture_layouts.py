@@ -90,18 +90,21 @@ def test_no_two_sets_share_pictures(dataset):
     assert shot_of(dataset, 0).image.tobytes() not in others
 
 
+@pytest.mark.parametrize("form", lsp.FORMS)
 @pytest.mark.parametrize("dataset", ["lsp", "lsp_extended"])
-def test_sports_sets_come_back_as_they_were(tmp_path, dataset):
-    write(dataset, tmp_path)
+def test_sports_sets_come_back_as_they_were(tmp_path, dataset, form):
+    WRITERS[dataset].write(tmp_path, None, PARAMS, 7, form=form)
     samples = read(dataset, tmp_path)[0] + (read(dataset, tmp_path, "test")[0] if dataset == "lsp" else [])
     assert len(samples) == COUNT
     for index, sample in enumerate(samples):
-        shot = shot_of(dataset, index)
-        assert shot.sport
+        shot = pictures.sports_picture(None, dataset, index, PARAMS, 7, form)
+        assert shot.sport == (form == "original")
         seen = ~shot.occluded & within(shot.keypoints_2d_px, shot.image)
         seen[14:] = False
         np.testing.assert_array_equal(sample.visible, seen)
         np.testing.assert_allclose(sample.keypoints_2d_px[seen], shot.keypoints_2d_px[seen])
+        diagonal = np.linalg.norm(np.ptp(shot.keypoints_2d_px[seen], axis=0))
+        assert sample.person_px == pytest.approx(150 if form == "original" else diagonal)
         assert abs(sample.load_image().astype(int) - shot.image).max() <= 3
 
 
@@ -118,8 +121,9 @@ def test_part_labels_come_back_identical(tmp_path):
         np.testing.assert_array_equal(silhouette > 0, labels > 0)
 
 
-def test_coco_comes_back_as_it_was(tmp_path):
-    write("coco", tmp_path)
+@pytest.mark.parametrize("form", coco.FORMS)
+def test_coco_comes_back_as_it_was(tmp_path, form):
+    coco.write(tmp_path, None, PARAMS, 7, form=form)
     samples, left_out = read("coco", tmp_path)
     assert len(samples) + len(left_out) == COUNT and not any(entry.bad for entry in left_out)
     assert samples

@@ -1,4 +1,4 @@
-"""COCO keypoints 2014: images/train2014/*.jpg and annotations/person_keypoints_train2014.json."""
+"""COCO keypoints: images/train2014/*.jpg and annotations/person_keypoints_train2014.json, or the same of 2017."""
 
 from functools import partial
 from pathlib import Path
@@ -8,34 +8,36 @@ import cv2
 import numpy as np
 
 from hmr.body.joints import COCO_17
+from hmr.data.readers.coco import YEARS
 from hmr.files import write_json
 from hmr.params import StudioImages
 from hmr.studio.layouts.pictures import in_order, labels_of, picture, save_jpeg
 from hmr.studio.shoot import Shot, Studio
 
 DATASET = "coco"
+FORMS = YEARS
 PERSON = {"id": 1, "name": "person", "supercategory": "person", "keypoints": list(COCO_17.joints), "skeleton": []}
 _DECIMALS = 2
 _CORNERS = 3  # the fewest that a polygon has
 
 
-def write(raw: Path, studio: Studio, params: StudioImages, seed: int, jobs: int = 1) -> None:
+def write(raw: Path, studio: Studio, params: StudioImages, seed: int, jobs: int = 1, form: str = FORMS[0]) -> None:
     """Make the set below `raw`: one person in each picture."""
-    (raw / "images" / "train2014").mkdir(parents=True)
-    made = in_order(partial(_person, raw, studio, params, seed), params.images, jobs, DATASET)
+    (raw / "images" / f"train{form}").mkdir(parents=True)
+    made = in_order(partial(_person, raw, studio, params, seed, form), params.images, jobs, DATASET)
     images, people = [image for image, _ in made], [person for _, person in made]
     content = {"images": images, "annotations": people, "categories": [PERSON]}
-    write_json(raw / "annotations" / "person_keypoints_train2014.json", content)
+    write_json(raw / "annotations" / f"person_keypoints_train{form}.json", content)
 
 
 def _person(
-    raw: Path, studio: Studio, params: StudioImages, seed: int, index: int
+    raw: Path, studio: Studio, params: StudioImages, seed: int, form: str, index: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """One picture's file, its entry and its person's."""
     shot = picture(studio, DATASET, index, params, seed, sport=False)
     number = index + 1
-    name = f"COCO_train2014_{number:012d}.jpg"
-    save_jpeg(raw / "images" / "train2014" / name, shot.image)
+    name = f"COCO_train2014_{number:012d}.jpg" if form == "2014" else f"{number:012d}.jpg"
+    save_jpeg(raw / "images" / f"train{form}" / name, shot.image)
     height, width = shot.image.shape[:2]
     image = {"id": number, "file_name": name, "height": height, "width": width}
     person = {"id": number, "image_id": number, "category_id": PERSON["id"], "iscrowd": 0}

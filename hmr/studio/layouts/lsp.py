@@ -11,23 +11,32 @@ import numpy as np
 from hmr.body.joints import LSP_14
 from hmr.params import StudioImages
 from hmr.studio.layouts.mat import write_mat
-from hmr.studio.layouts.pictures import in_order, labels_of, picture, save_jpeg, save_png
+from hmr.studio.layouts.pictures import (
+    HIGH_RESOLUTION,
+    ORIGINAL,
+    in_order,
+    labels_of,
+    save_jpeg,
+    save_png,
+    sports_picture,
+)
 from hmr.studio.shoot import Studio
 
 DATASET = "lsp"
+FORMS = (ORIGINAL, HIGH_RESOLUTION)
 
 
-def write(raw: Path, studio: Studio, params: StudioImages, seed: int, jobs: int = 1) -> None:
+def write(raw: Path, studio: Studio, params: StudioImages, seed: int, jobs: int = 1, form: str = ORIGINAL) -> None:
     """Make the set below `raw`. The third row of `joints` is 1 where a joint is hidden or out of the picture."""
     (raw / "images").mkdir(parents=True)
     _parts(raw).mkdir(parents=True)
-    people = in_order(partial(_person, raw, studio, params, seed), params.images, jobs, DATASET)
+    people = in_order(partial(_person, raw, studio, params, seed, form), params.images, jobs, DATASET)
     write_mat(raw / "joints.mat", {"joints": np.transpose(people, (2, 1, 0))})
 
 
-def _person(raw: Path, studio: Studio, params: StudioImages, seed: int, index: int) -> np.ndarray:
+def _person(raw: Path, studio: Studio, params: StudioImages, seed: int, form: str, index: int) -> np.ndarray:
     """One picture's files, and its labels (14, 3)."""
-    shot = picture(studio, DATASET, index, params, seed, sport=True)
+    shot = sports_picture(studio, DATASET, index, params, seed, form)
     name = f"im{index + 1:04d}"
     save_jpeg(raw / "images" / f"{name}.jpg", shot.image)
     if index >= params.images // 2:

@@ -7,6 +7,7 @@ import multiprocessing
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 JPEG_QUALITY = 92
 _NUMBERS = {"lsp": 1, "lsp_extended": 2, "mpii": 3, "coco": 4}  # part of the seeds: never change one
+ORIGINAL, HIGH_RESOLUTION = "original", "high-resolution"  # the releases of LSP and of its extension
+_ENLARGED = 5  # high-resolution pictures are so many times as large
 _TORSO = 1 + PARTS.index("torso")
 _CHUNK = 8  # pictures handed to a process at a time
 
@@ -31,6 +34,16 @@ _CHUNK = 8  # pictures handed to a process at a time
 def picture(studio: Studio, dataset: str, index: int, params: StudioImages, seed: int, *, sport: bool) -> Shot:
     """The picture of an in-the-wild set at one index, always the same one."""
     return wild_shot(studio, np.random.default_rng((seed, _NUMBERS[dataset], index)), params.image_px, sport=sport)
+
+
+def sports_picture(studio: Studio, dataset: str, index: int, params: StudioImages, seed: int, form: str) -> Shot:
+    """A picture of LSP or of its extension: at the scale of its owners' first release, or large.
+
+    # ASSUME: the owners' two releases show the same photographs; ours show different ones.
+    """
+    if form == ORIGINAL:
+        return picture(studio, dataset, index, params, seed, sport=True)
+    return picture(studio, dataset, index, replace(params, image_px=_ENLARGED * params.image_px), seed, sport=False)
 
 
 def in_order(make: Callable[[int], T], count: int, jobs: int, name: str) -> list[T]:
@@ -79,7 +92,7 @@ def save_jpeg(path: Path, image: np.ndarray) -> None:
 
 
 def save_png(path: Path, labels: np.ndarray) -> None:
-    """Write uint8 (H, W) labels, without loss."""
+    """Write uint8 (H, W) labels, or a BGR picture (H, W, 3), without loss."""
     path.write_bytes(cv2.imencode(".png", labels)[1].tobytes())
 
 
