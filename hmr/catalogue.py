@@ -76,6 +76,7 @@ DATASETS = {
             "S*/Videos/*.mp4",
             "S*/MyPoseFeatures/D3_Positions_mono/*.cdf",
             "S*/MyPoseFeatures/D2_Positions/*.cdf",
+            "S*/MySegmentsMat/ground_truth_bs/*.mat (only for normalize.boxes: spin)",
             "mosh/S*/*_cam*_aligned.pkl (optional: SMPL truth, withdrawn by its owners)",
         ),
         paper_samples={"train": 312_188},

@@ -9,7 +9,12 @@ from hmr.data.sample import Rejected, Sample
 from hmr.params import NormalizeParams
 
 PARAMS = NormalizeParams(
-    crop_px=64, jpeg_quality=95, human36m_stride=5, mpi_inf_3dhp_motion_mm=200.0, max_quarantine_fraction=0.2
+    crop_px=64,
+    jpeg_quality=95,
+    human36m_stride=5,
+    mpi_inf_3dhp_motion_mm=200.0,
+    boxes="hmr",
+    max_quarantine_fraction=0.2,
 )
 
 

@@ -22,6 +22,7 @@ class Sample:
     visible: np.ndarray  # (19,) bool: labelled and to be counted
     center_px: np.ndarray  # (2,) the middle of the crop
     person_px: float  # the length that becomes 150 reference pixels
+    mask_box_px: np.ndarray | None = None  # (4,) left, top, right, bottom of the person's mask, if boxes are made of it
     joints_3d_m: np.ndarray | None = None  # (14, 3) LSP's 14, camera frame
     joints_3d_native_m: np.ndarray | None = None  # (J, 3) the data set's own
     pose_axis_angle: np.ndarray | None = None  # (24, 3) root first, camera frame

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from hmr.body.joints import MPI_INF_3DHP_17
 from hmr.catalogue import DATASETS
+from hmr.data.boxes import boxed
 from hmr.data.readers import reader_of
 from hmr.data.store import write_store
 from hmr.errors import UserError
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
             f"make it with 'hmr download {args.dataset}' or bring it from {dataset.homepage}"
         )
     cv2.setNumThreads(1)
-    samples = reader_of(args.dataset)(args.raw, args.split, params)
+    samples = boxed(reader_of(args.dataset)(args.raw, args.split, params), params.boxes)
     progress = tqdm(samples, desc=f"{args.dataset} {args.split}", unit="person", mininterval=5, disable=None)
     attributes = _attributes(args.dataset, args.split, args.raw)
     counts = write_store(args.out, progress, attributes=attributes, params=params)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cdflib
+import h5py
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -81,6 +82,9 @@ def _video(
     keypoints_px = _read_cdf(need(features / "D2_Positions" / f"{name}.cdf", DATASET), 2)
     path = need(raw / subject / "Videos" / f"{name}.mp4", DATASET)
     truth = Truth.read(raw / "mosh" / subject / f"{take.prefix}_cam{index}_aligned.pkl")
+    masks = (
+        Masks(raw / subject / "MySegmentsMat" / "ground_truth_bs" / f"{name}.mat") if params.boxes == "spin" else None
+    )
     frames = np.arange(0, min(len(joints_m), len(keypoints_px)), params.human36m_stride)
     for frame, picture in video_frames(path, frames):
         keypoints, visible = keypoints_19(keypoints_px[frame], np.ones(len(HUMAN36M_32), bool), HUMAN36M_32)
@@ -92,6 +96,7 @@ def _video(
             visible=visible,
             center_px=box_center(keypoints, visible),
             person_px=box_diagonal(keypoints, visible),
+            mask_box_px=None if masks is None else masks.box_px(frame),
             joints_3d_m=joints_m[frame, LSP_14.indices_in(HUMAN36M_32)],
             pose_axis_angle=pose,
             betas=betas,
@@ -103,6 +108,24 @@ def _video(
             camera=camera,
             frame=frame,
         )
+
+
+class Masks:
+    """The owners' masks of one video (MATLAB 7.3): `Masks` refers to a picture for each frame, axes reversed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = need(path, DATASET)
+
+    def box_px(self, frame: int) -> np.ndarray:
+        """Left, top, right and bottom (4,) of what is the person in a frame; NaN where nothing is."""
+        try:
+            with h5py.File(self.path, "r") as file:
+                columns, rows = np.nonzero(file[file["Masks"][frame, 0]][:] == 1)
+        except (OSError, KeyError, ValueError, IndexError, TypeError) as error:
+            raise UserError(f"{self.path}: expected a mask of frame {frame}, found none ({error})") from None
+        if not len(rows):
+            return np.full(4, np.nan)
+        return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float64)
 
 
 @dataclass(frozen=True)
