@@ -29,7 +29,7 @@ def load_rgb(path: Path) -> np.ndarray:
     if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[len(data) // 2 :]:
         raise UserError(f"{path}: expected a picture, found the beginning of one; fetch it again")
     # Labels refer to pixels as they are stored, whichever way up the camera was held.
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    image = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise UserError(f"{path}: expected a picture, found something else; fetch it again")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -37,10 +37,17 @@ def load_rgb(path: Path) -> np.ndarray:
 
 def load_grey(path: Path) -> np.ndarray:
     """A picture of labels as uint8 (H, W). Raises UserError if it is missing or none."""
-    image = cv2.imdecode(np.frombuffer(_bytes(path), np.uint8), cv2.IMREAD_GRAYSCALE)
+    image = _decoded(_bytes(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise UserError(f"{path}: expected a picture of labels, found something else; fetch it again")
     return image
+
+
+def _decoded(data: bytes, flags: int) -> np.ndarray | None:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:  # a header that claims a billion pixels
+        return None
 
 
 def _bytes(path: Path) -> bytes:

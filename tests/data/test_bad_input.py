@@ -1,0 +1,216 @@
+"""Bad input, each with its reason: kept for what it is, left out, or refused in one line; nothing goes unsaid."""
+
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import cdflib.cdfwrite
+import cv2
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+from data.test_readers import coco_person, write_coco
+from data.test_readers_3d import write_human36m, write_mpi_train
+from raw_files import PARAMS, read, write_image
+
+from hmr.__main__ import main
+from hmr.data.readers import reader_of
+from hmr.data.readers.raw import load_rgb
+from hmr.data.store import open_store, write_store
+from hmr.errors import UserError
+
+PRESET = Path(__file__).parents[2] / "hmr/presets/open.yaml"
+PICTURE = cv2.resize(np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8), (150, 180))
+
+
+def encoded(picture, suffix):
+    return cv2.imencode(suffix, picture)[1].tobytes()
+
+
+def turned(jpeg):
+    """The same JPEG with EXIF's word that the camera was held on its side."""
+    tags = b"Exif\0\0" + b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(tags) + 2) + tags + jpeg[2:]
+
+
+def claiming(png, side):
+    """The same PNG with a header that claims another size."""
+    header = b"IHDR" + struct.pack(">II", side, side) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
+JPEG, PNG = encoded(PICTURE, ".jpg"), encoded(PICTURE, ".png")
+GOOD = {
+    "a PNG by the name of a JPEG": PNG,
+    "grey": encoded(PICTURE[..., 0], ".jpg"),
+    "16 bits": encoded(PICTURE.astype(np.uint16) * 257, ".png"),
+    "with transparency": encoded(np.dstack([PICTURE, PICTURE[..., 0]]), ".png"),
+    "turned by EXIF": turned(JPEG),
+}
+BAD = {
+    "a JPEG cut in half": JPEG[: len(JPEG) // 2],
+    "a PNG cut in half": PNG[: len(PNG) // 2],
+    "empty": b"",
+    "a web page": b"<html>not found</html>",
+    "a header that claims a billion pixels": claiming(PNG, 60_000),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_odd_pictures_are_read_for_what_they_are(tmp_path, name):
+    (tmp_path / "im.jpg").write_bytes(GOOD[name])
+    found = load_rgb(tmp_path / "im.jpg")
+    expected = np.repeat(PICTURE[..., :1], 3, 2) if name == "grey" else PICTURE[..., ::-1]
+    assert found.dtype == np.uint8 and found.shape == PICTURE.shape  # not turned: labels refer to pixels as stored
+    assert np.abs(found.astype(int) - expected).mean() < 5
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_pictures_that_are_none_are_refused(tmp_path, name):
+    (tmp_path / "im.jpg").write_bytes(BAD[name])
+    with pytest.raises(UserError, match=r"im.jpg: expected a picture, found .*; fetch it again") as caught:
+        load_rgb(tmp_path / "im.jpg")
+    assert "\n" not in str(caught.value)
+
+
+def sports(raw, pictures, spoil=None):
+    """LSP-extended's layout with these pictures; `spoil` changes its joints (N, 14, 3)."""
+    joints = np.random.default_rng(1).uniform(20, 130, (len(pictures), 14, 3))
+    joints[..., 2] = 1
+    if spoil:
+        spoil(joints)
+    (raw / "images").mkdir(parents=True)
+    scipy.io.savemat(raw / "joints.mat", {"joints": joints.transpose(1, 2, 0)})
+    for number, data in enumerate(pictures, start=1):
+        (raw / f"images/im{number:05d}.jpg").write_bytes(data)
+
+
+def normalized(raw, out, dataset="lsp_extended"):
+    words = ["--split", "train", "--raw", str(raw), "--out", str(out), "--params", str(PRESET)]
+    assert main(["normalize", dataset, *words]) == 0
+    return open_store(out)
+
+
+def test_every_record_is_kept_or_listed_with_its_reason(tmp_path, capsys):
+    def spoil(joints):
+        joints[0, :, 2] = 0  # nobody to be seen
+        joints[1, 3, 0] = np.nan
+        joints[2, :, :2] += 5000  # outside of the picture
+        joints[3, :7, :2] += 5000  # half outside
+        joints[4, :, :2] = 50  # all in one point
+
+    pictures = [*GOOD.values(), *BAD.values(), *[JPEG] * 40]
+    sports(tmp_path / "raw", pictures, spoil)
+    with normalized(tmp_path / "raw", tmp_path / "a.h5") as store:
+        left_out = {entry.sample_id: entry.reason for entry in store.quarantine()}
+        assert len(store) + len(left_out) == len(pictures)
+        kept = set(store["sample_id"].tolist())
+    names = [f"lsp_extended/im{number:05d}" for number in range(1, len(pictures) + 1)]
+    assert kept | left_out.keys() == set(names) and not kept & left_out.keys()
+    bad = names[len(GOOD) : len(GOOD) + len(BAD)]
+    assert left_out.keys() == {*names[:3], *bad}
+    assert left_out[names[0]] == "no labelled joint"
+    assert left_out[names[1]] == "labels broken: a labelled joint has no position"
+    assert left_out[names[2]] == "labels broken: no labelled joint lies in the picture"
+    assert all(left_out[name].startswith("unreadable file: ") and name[-7:] in left_out[name] for name in bad)
+    said = capsys.readouterr().out
+    assert f"{len(kept)} kept, {len(left_out)} left out" in said and f"unreadable file: {len(BAD)}" in said
+
+
+def test_joints_outside_the_picture_are_kept_with_those_inside(tmp_path):
+    def half(joints):
+        joints[0, :7, :2] += 400
+
+    sports(tmp_path / "raw", [JPEG], half)
+    with normalized(tmp_path / "raw", tmp_path / "a.h5") as store:
+        assert store["visible"][0, :14].all() and np.isfinite(store["keypoints_2d_px"][0, :14]).all()
+
+
+# Label files of another kind
+
+
+def as_matlab_73(path, name="joints"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file[name] = np.zeros((3, 14, 2))
+    with open(path, "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+
+
+@pytest.mark.parametrize(
+    "dataset, name",
+    [
+        ("lsp", "joints.mat"),
+        ("lsp_extended", "joints.mat"),
+        ("mpii", "annotations/mpii_human_pose_v1_u12_1.mat"),
+        ("mpi_inf_3dhp", "S1/Seq1/annot.mat"),
+    ],
+)
+def test_matlab_files_of_the_newer_version_are_refused(tmp_path, dataset, name):
+    (tmp_path / "images").mkdir()
+    as_matlab_73(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name}: expected") as caught:
+        read(dataset, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_matlab_files_of_the_older_version_are_refused_where_the_newer_is_due(tmp_path):
+    folder = tmp_path / "mpi_inf_3dhp_test_set/TS1"
+    folder.mkdir(parents=True)
+    scipy.io.savemat(folder / "annot_data.mat", {"valid_frame": np.ones((3, 1))})
+    with pytest.raises(UserError, match=r"annot_data\.mat: expected valid_frame") as caught:
+        read("mpi_inf_3dhp", tmp_path, "test")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cdf_without_poses_is_refused(tmp_path):
+    write_human36m(tmp_path, ("S1", "S5", "S6", "S7", "S8"))
+    path = next((tmp_path / "S1/MyPoseFeatures/D2_Positions").glob("*.cdf"))
+    cdf = cdflib.cdfwrite.CDF(path, delete=True)
+    spec = {"Variable": "Angles", "Data_Type": 44, "Num_Elements": 1, "Rec_Vary": True, "Dim_Sizes": [5, 64]}
+    cdf.write_var(spec, var_data=np.zeros((1, 5, 64), np.float32))
+    cdf.close()
+    with pytest.raises(UserError, match=f"{path.name}: expected a CDF file of 32 joints") as caught:
+        read("human36m", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_film_that_ends_early_loses_its_last_frames_alone(tmp_path):
+    write_mpi_train(tmp_path)
+    path = tmp_path / "S1/Seq1/imageSequence/video_0.avi"
+    whole = {s.sample_id for s in read("mpi_inf_3dhp", tmp_path)[0]}
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 5])
+    with_cut = tmp_path / "a.h5"
+    params = {"attributes": {"dataset": "mpi_inf_3dhp"}, "params": PARAMS}
+    counts = write_store(with_cut, reader_of("mpi_inf_3dhp")(tmp_path, "train", PARAMS), **params)
+    with open_store(with_cut) as store:
+        lost = whole - set(store["sample_id"].tolist())
+        reasons = {entry.sample_id: entry.reason for entry in store.quarantine() if entry.bad}
+    assert lost and lost == reasons.keys() and len(lost) == counts.bad.total()
+    assert all("S1/Seq1/video_0/" in name and "end of the video" in reasons[name] for name in lost)
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        ({"category_id": 99}, "labels broken: unknown category 99"),
+        ({"keypoints": np.full((17, 3), np.nan)}, None),
+        ({"segmentation": [[1, 2, 3]]}, "labels broken: "),
+    ],
+)
+def test_broken_people_of_coco_are_listed_one_by_one(tmp_path, changes, reason):
+    write_coco(tmp_path, [coco_person(1, **changes), coco_person(2)])
+    samples, left_out = read("coco", tmp_path)
+    assert [s.sample_id for s in samples] == ["coco/1/2"] and [r.sample_id for r in left_out] == ["coco/1/1"]
+    assert reason is None or left_out[0].reason.startswith(reason)
+
+
+def test_a_coco_file_of_other_content_is_refused(tmp_path):
+    write_image(tmp_path / "images/train2014/a.jpg")
+    path = tmp_path / "annotations/person_keypoints_train2014.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"images": [], "annotations": []}))
+    with pytest.raises(UserError, match="expected COCO person keypoints, found none"):
+        read("coco", tmp_path)
