@@ -1,8 +1,9 @@
-"""From CMU's skeleton to SMPL's: the actor's shape, then every frame's pose.
+"""From CMU's skeleton to SMPL's: the actor's shape, then every frame's pose, all of a clip at once.
 
 Both stand upright in their rest poses, arms out, facing +z, y up. A bone of CMU that moves as a joint of SMPL hands
 its world rotation on, after an alignment that makes the rest bones point the same way (CMU's legs are apart, SMPL's
-are not). Where CMU's bone only stands for a place in the trunk, the two rest poses are taken as they are.
+are not). Where CMU's bone only stands for a place in the trunk, the two rest poses are taken as they are. From there
+a least-squares fit brings the joints onto CMU's (`placement`).
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from hmr.body.joints import SMPL_24, SMPL_PARENTS
 from hmr.body.model import BodyModel
 from hmr.errors import UserError
 from hmr.mocap.asf_amc import PosedSkeleton, Skeleton, pose_skeleton
+from hmr.mocap.placement import place_on
 
 
 def _both_sides(one_side: dict[str, str]) -> dict[str, str]:
@@ -58,6 +60,12 @@ _ALIGNED = {
     for side in ("left", "right")
     for joint, child in (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"))
 } | {"left_elbow": "left_wrist", "right_elbow": "right_wrist"}
+
+_WRISTS = [
+    tuple(SMPL_24.index(f"{side}_{joint}") for joint in ("wrist", "elbow", "hand")) for side in ("left", "right")
+]
+# No wrist turns so far; CMU's hands do on some frames, where a marker of the hand was lost.
+_WRIST_LIMIT_RAD = np.radians(110)
 
 
 @dataclass(frozen=True)
@@ -143,10 +151,12 @@ def shared_points(posed: PosedSkeleton, skeleton: Skeleton) -> Float[ndarray, "f
 def retarget(actor: Actor, channels: Float[ndarray, "frames channels"]) -> Retargeted:
     """SMPL's pose in every frame of a CMU motion (metres, radians). Hands stay as in the rest pose."""
     posed = pose_skeleton(actor.skeleton, channels)
-    turned = world_rotations(actor, posed)
-    joints = place_joints(turned, actor.rest_joints_m)[:, [SMPL_24.index(joint) for joint in SHARED_JOINTS]]
-    points = shared_points(posed, actor.skeleton)
-    distance_m = np.linalg.norm(_about_hips(joints) - _about_hips(points), axis=-1)
+    points, shared = shared_points(posed, actor.skeleton), [SMPL_24.index(joint) for joint in SHARED_JOINTS]
+    turned, pelvis = place_on(world_rotations(actor, posed), actor.rest_joints_m, shared, points)
+    for wrist, elbow, hand in _WRISTS:
+        turned[:, wrist] = turned[:, hand] = _within_reach(turned[:, elbow], turned[:, wrist])
+    joints = place_joints(turned, actor.rest_joints_m - actor.rest_joints_m[0])[:, shared]
+    distance_m = np.linalg.norm(joints + pelvis[:, None] - points, axis=-1)
     return Retargeted(local_axis_angle(turned), 1000 * distance_m.mean(-1))
 
 
@@ -223,12 +233,28 @@ def shortest_turn(start: Float[ndarray, "3"], end: Float[ndarray, "3"]) -> Float
     return Rotation.from_rotvec(axis * (np.arctan2(sine, cosine) / max(sine, 1e-12))).as_matrix()
 
 
+def _within_reach(above: Float[ndarray, "frames 3 3"], wrist: Float[ndarray, "frames 3 3"]) -> ndarray:
+    """The wrist's world rotations, with those that no wrist reaches taken from the frames around them."""
+    turn = Rotation.from_matrix(np.swapaxes(above, -1, -2) @ wrist).as_rotvec()
+    good = np.flatnonzero(np.linalg.norm(turn, axis=-1) <= _WRIST_LIMIT_RAD)
+    if len(good) == len(turn):
+        return wrist
+    frames = np.arange(len(turn))
+    mended = [np.interp(frames, good, column[good]) if len(good) else np.zeros(len(turn)) for column in turn.T]
+    return above @ Rotation.from_rotvec(np.stack(mended, 1)).as_matrix()
+
+
 def _halfway(first: ndarray, second: ndarray) -> ndarray:
-    """The rotation in the middle of two. CMU's wrist bone is the forearm's far part and carries all of its twist."""
+    """The rotation in the middle of two. CMU's wrist bone is the forearm's far part and carries all of its twist.
+
+    A turn by 190 degrees is the one by -170 the other way about, and their halves are opposite: the turn is followed
+    from frame to frame, and then taken the way round that is the shorter on most frames.
+    """
     between = Rotation.from_matrix(np.swapaxes(first, -1, -2) @ second).as_rotvec()
-    return first @ Rotation.from_rotvec(between / 2).as_matrix()
-
-
-def _about_hips(points: Float[ndarray, "frames shared 3"]) -> Float[ndarray, "frames shared 3"]:
-    hips = [SHARED_JOINTS.index(f"{side}_hip") for side in ("left", "right")]
-    return points - points[:, hips].mean(1, keepdims=True)
+    angle = np.linalg.norm(between, axis=-1, keepdims=True)
+    axis = between / np.maximum(angle, 1e-12)
+    main = axis[np.argmax(angle)]
+    flipped = np.where(axis @ main < 0, -1.0, 1.0)[:, None]
+    followed = np.unwrap((flipped * angle)[:, 0])
+    followed -= 2 * np.pi * np.round(np.median(followed) / (2 * np.pi))
+    return first @ Rotation.from_rotvec(flipped * axis * followed[:, None] / 2).as_matrix()

@@ -58,7 +58,8 @@ def test_pose_to_files_to_pose_with_a_fitted_shape(tmp_path: Path, body: RestJoi
     skeleton, unit, channels = through_files(tmp_path, skeleton, cmu_channels(skeleton, rest, motion))
     actor = make_actor(skeleton, unit, body, "here")
     found = rt.retarget(actor, channels)
-    assert turn_between_deg(motion.full_pose_axis_angle, found.pose_axis_angle).mean() < 1
+    # A little is bent to make up for the shape, of which lengths show only a part.
+    assert turn_between_deg(motion.full_pose_axis_angle, found.pose_axis_angle).mean() < 2
     assert found.fit_error_mm.mean() < 10
     truth = rt.place_joints(rt.world_of(motion.full_pose_axis_angle), rest)
     again = rt.place_joints(rt.world_of(found.pose_axis_angle), actor.rest_joints_m)
@@ -139,3 +140,40 @@ def test_a_skeleton_without_cmus_bones_is_refused(body: RestJoints) -> None:
     skeleton = Skeleton(("root",), (-1,), np.zeros((1, 3)), np.zeros((1, 3)), ("xyz",), ((),))
     with pytest.raises(UserError, match="expected CMU's bones, found no head"):
         make_actor(skeleton, METRES_PER_UNIT, body, "a.asf")
+
+
+def test_joints_come_onto_those_of_a_skeleton_with_other_hips_and_spine(body: RestJoints) -> None:
+    """CMU's hips are nearer and its back lies behind: copying turns leaves joints beside their places."""
+    skeleton = cmu_skeleton(body.template_m)
+    offsets = skeleton.offsets_m.copy()
+    for bone in ("lhipjoint", "rhipjoint"):
+        offsets[skeleton.index(bone)] *= [0.7, 1.0, 1.0]
+    offsets[skeleton.index("thorax")] += [0, 0, -0.03]
+    other = Skeleton(skeleton.names, skeleton.parents, offsets, *_rest_of(skeleton))
+    motion = random_motion(np.random.default_rng(5))
+    channels = cmu_channels(skeleton, body.template_m, motion)
+    actor = make_actor(other, METRES_PER_UNIT, body, "here")
+    found = rt.retarget(actor, channels)
+    posed = rt.pose_skeleton(other, channels)
+    copied = rt.place_joints(rt.world_rotations(actor, posed), actor.rest_joints_m)
+    gap = copied[:, [SMPL_24.index(joint) for joint in rt.SHARED_JOINTS]] - rt.shared_points(posed, other)
+    gap -= gap.mean(1, keepdims=True)
+    assert found.fit_error_mm.mean() < 0.6 * 1000 * np.linalg.norm(gap, axis=-1).mean()
+
+
+def test_time_reversed_is_the_pose_reversed(body: RestJoints) -> None:
+    skeleton = cmu_skeleton(body.template_m)
+    channels = cmu_channels(skeleton, body.template_m, random_motion(np.random.default_rng(6)))
+    actor = make_actor(skeleton, METRES_PER_UNIT, body, "here")
+    forwards, backwards = (rt.retarget(actor, c).pose_axis_angle for c in (channels, channels[::-1]))
+    assert turn_between_deg(forwards, backwards[::-1]).max() < 1e-4
+
+
+def test_a_hand_turned_further_than_a_wrist_goes_is_mended_from_its_neighbours(body: RestJoints) -> None:
+    """As in one second of CMU's 01_03."""
+    skeleton = cmu_skeleton(body.template_m)
+    channels = np.zeros((9, skeleton.starts[-1]))
+    channels[4, skeleton.starts[skeleton.index("rhand")] + 2] = np.radians(170)
+    actor = make_actor(skeleton, METRES_PER_UNIT, body, "here")
+    pose = rt.retarget(actor, channels).pose_axis_angle
+    np.testing.assert_allclose(pose[4], pose[0], atol=1e-6)
