@@ -15,8 +15,9 @@ import torch
 from hmr.body.model import BodyModel
 from hmr.mocap.pool import open_pool
 from hmr.params import load_params, training_inputs
-from hmr.steps.train import _batches, _real_bodies
 from hmr.training import loop
+from hmr.training.inputs import batches_of, real_bodies
+from hmr.training.objective import encoder_weights
 from hmr.training.start import mean_start
 
 CPU = torch.device("cpu")
@@ -25,16 +26,17 @@ CPU = torch.device("cpu")
 def main(variant: str, steps: int = 12) -> None:
     torch.set_num_threads(1)
     params = load_params().variant(variant)
-    batches = _batches([Path(f"results/normalize/{name}-train.h5") for name in training_inputs(params)], params)
+    batches = batches_of([Path(f"results/normalize/{name}-train.h5") for name in training_inputs(params)], params)
     pool = open_pool(Path("results/mocap/pool.h5"))
     body = BodyModel.load(Path("results/body/body.npz")).for_keypoints()
-    state, draw = loop.new_state(params, mean_start(pool), CPU), _real_bodies(pool, params, CPU)
+    state, draw = loop.new_state(params, mean_start(pool), CPU), real_bodies(pool, params, CPU)
+    objective, weights = loop.paper_objective(params, body, draw), encoder_weights(params)
     loading = stepping = 0.0
     for step in range(steps + 2):
         began = time.process_time()
         batch = batches[step]
         loaded = time.process_time()
-        loop._step(state, params, body, batch, draw, CPU)
+        loop.step(state, params, objective, weights, batch, CPU)
         state.step += 1
         if step >= 2:  # the first steps warm caches up
             loading += loaded - began

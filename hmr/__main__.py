@@ -15,6 +15,7 @@ COMMANDS = {
     "download": "make a raw dataset: from the studio or from its official archives",
     "normalize": "turn a raw dataset into one normalized HDF5",
     "mocap": "turn motion capture into SMPL poses and shapes",
+    "pretrain": "teach the encoder to find keypoints",
     "train": "train one variant",
     "predict-set": "predict a normalized test set with a checkpoint",
     "evaluate": "score predictions on a benchmark",

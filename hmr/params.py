@@ -137,6 +137,14 @@ class AugmentationParams:
 
 
 @dataclass(frozen=True)
+class PretrainingParams:
+    """How the encoder learns to find keypoints first, once for all variants."""
+
+    steps: int  # 0: the encoder starts from random weights
+    learning_rate: float
+
+
+@dataclass(frozen=True)
 class TrainParams:
     """One training. Overlays in `train.variants` change some of it by name."""
 
@@ -149,6 +157,7 @@ class TrainParams:
     datasets_3d: tuple[str, ...]
     critics: CriticParams
     model: ModelParams
+    pretraining: PretrainingParams
     optimiser: OptimiserParams
     augmentation: AugmentationParams
 
@@ -279,6 +288,15 @@ def effective(train: TrainParams) -> dict[str, Any]:
     if not train.datasets_3d:
         del plain["joints_3d_weight"], plain["smpl_weight"]
     return plain
+
+
+def pretraining_facts(train: TrainParams) -> dict[str, Any]:
+    """What the pre-training of the encoder depends on; all else of a training leaves it as it is."""
+    plain = to_plain(train)
+    optimiser = {k: v for k, v in plain["optimiser"].items() if k not in ("steps", "learning_rate")}
+    model = {name: plain["model"][name] for name in ("image_px", "encoder", "hidden")}
+    kept = {name: plain[name] for name in ("seed", "datasets_2d", "pretraining", "augmentation")}
+    return {**kept, "model": model, "optimiser": optimiser}
 
 
 def _mapping(value: Any, origin: str, where: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from hmr.params import effective, load_params
 
 command, *words = sys.argv[1:]
 params = yaml.safe_load(Path("params.yaml").read_text())
-section = params.get({"predict-set": "predict"}.get(command, command))
+section = params.get({"predict-set": "predict", "pretrain": "none"}.get(command, command))
 if command == "train":
     section = effective(load_params().variant(words[0]))
 inputs = sorted(word for word in words if Path(word).is_file() and not word.startswith("--"))
@@ -67,7 +67,7 @@ elif command == "evaluate":
     write(out.with_suffix(".csv"), "sample_id,error\\n")
 else:
     write(out)
-    if command == "train":
+    if command in ("train", "pretrain"):
         write(out.with_name("training.csv"), content[:64])
 """
 

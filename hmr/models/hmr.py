@@ -8,7 +8,7 @@ estimate = read_theta(thetas[-1])              # camera, rotations, betas
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from hmr.geometry.rotations import axis_angle_to_rotmat, rotmat_to_axis_angle
@@ -46,6 +46,11 @@ class Network(nn.Module):
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "iterations batch 85"]:
         return self.regressor(self.encoder(image))
+
+
+def network_input(images: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
+    """RGB bytes as the network takes them, in [-1, 1]."""
+    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def read_theta(theta: Float[Tensor, "*batch 85"]) -> Estimate:

@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from hmr.body.joints import MPI_INF_3DHP_17
 from hmr.body.model import BodyModel, named_joints
 from hmr.geometry.cameras import weak_perspective
-from hmr.models.hmr import read_theta
+from hmr.models.hmr import network_input, read_theta
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ class NetworkSource:
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> Tensor:
-        batch = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        return self.network(batch)[-1].cpu()
+        return self.network(network_input(torch.from_numpy(images).to(self.device)))[-1].cpu()
 
 
 def folded(network: nn.Module) -> nn.Module:

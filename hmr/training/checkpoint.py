@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from hmr.errors import UserError
 from hmr.files import atomic_path
@@ -36,7 +36,7 @@ class Checkpoint:
         return network.eval()
 
 
-def save_checkpoint(path: Path, network: Network, origin: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, network: nn.Module, origin: dict[str, Any]) -> None:
     """Write weights and origin, whole or not at all, the same bytes for the same values."""
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     with atomic_path(path) as temporary:

@@ -6,17 +6,17 @@ uninterrupted one has.
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from hmr.body.model import BodyModel
-from hmr.data.loader import Batches, iterate
+from hmr.data.loader import Batch, Batches, iterate
 from hmr.files import atomic_path
 from hmr.losses import weighted_sum
 from hmr.models.critics import Critics
@@ -28,6 +28,8 @@ SAVE_EVERY_S = 60.0
 LOG_EVERY = 25
 
 DrawReal = Callable[[int], RealBodies]
+Objective = Callable[["State", Batch], tuple[dict[str, Tensor], Tensor | None]]
+"""A step's loss terms by name, and what the critics pay where there are any."""
 
 
 class Diverged(RuntimeError):
@@ -38,7 +40,7 @@ class Diverged(RuntimeError):
 class State:
     """Everything that a step changes."""
 
-    network: Network
+    network: nn.Module
     critics: Critics | None
     encoder_optimiser: torch.optim.Optimizer
     critic_optimiser: torch.optim.Optimizer | None
@@ -59,21 +61,31 @@ class State:
         self.step, self.log = dumped["step"], dumped["log"]
 
 
-def new_state(params: TrainParams, start: Tensor, device: torch.device) -> State:
-    """A fresh network and, unless the adversarial weight is zero, fresh critics."""
+def new_state(
+    params: TrainParams, start: Tensor, device: torch.device, encoder: Mapping[str, Tensor] | None = None
+) -> State:
+    """A fresh network, its encoder with these weights if any, and fresh critics unless their weight is zero."""
     torch.manual_seed(params.seed)
-    network = Network(params.model, start).to(device, memory_format=torch.channels_last)
+    network = Network(params.model, start)
+    if encoder is not None:
+        network.encoder.load_state_dict(encoder)
+    network.to(device, memory_format=torch.channels_last)
     wanted, settings = params.critics, params.optimiser
     critics = Critics(factorised=wanted.factorised, hidden=wanted.hidden).to(device) if params.adv_weight else None
-    trained = [p for p in network.parameters() if p.requires_grad]
     return State(
         network=network,
         critics=critics,
-        encoder_optimiser=torch.optim.AdamW(trained, settings.learning_rate, weight_decay=settings.weight_decay),
+        encoder_optimiser=adam(network, settings),
         critic_optimiser=torch.optim.Adam(critics.parameters(), params.critics.learning_rate) if critics else None,
         step=0,
         log=[],
     )
+
+
+def adam(network: nn.Module, settings: OptimiserParams) -> torch.optim.Optimizer:
+    """The encoder's optimiser, one fused update for all weights."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    return torch.optim.AdamW(trained, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
 def learning_rate(settings: OptimiserParams, step: int) -> float:
@@ -95,17 +107,43 @@ def train(
     workers: int = 1,
     keep: Path | None = None,
 ) -> State:
+    """Run the remaining steps of the paper's training; `keep` as in `run`."""
+    objective = paper_objective(params, body, draw_real)
+    return run(state, params, objective, encoder_weights(params), batches, device, workers=workers, keep=keep)
+
+
+def paper_objective(params: TrainParams, body: BodyModel, draw_real: DrawReal) -> Objective:
+    """What a step of the paper's training minimises."""
+
+    def objective(state: State, batch: Batch) -> tuple[dict[str, Tensor], Tensor | None]:
+        real = draw_real(state.step) if state.critics is not None else None
+        return step_terms(state.network, state.critics, body, batch, real, params)
+
+    return objective
+
+
+def run(
+    state: State,
+    params: TrainParams,
+    objective: Objective,
+    weights: Mapping[str, float],
+    batches: Batches,
+    device: torch.device,
+    *,
+    workers: int = 1,
+    keep: Path | None = None,
+) -> State:
     """Run the remaining steps. `keep` is where the state is kept, about once a minute, for a later resume."""
     saved = time.monotonic()
-    bar = tqdm(total=params.optimiser.steps, initial=state.step, unit="step", mininterval=5, disable=None)
+    bar = tqdm(total=len(batches), initial=state.step, unit="step", mininterval=5, disable=None)
     sums: dict[str, Tensor] = {}
     with bar:
         for batch in iterate(batches, first=state.step, workers=workers):
-            terms = _step(state, params, body, batch.to(device), draw_real, device)
+            terms = step(state, params, objective, weights, batch.to(device), device)
             sums = {name: sums.get(name, 0) + term.detach() for name, term in terms.items()}
             state.step += 1
             bar.update()
-            if state.step % LOG_EVERY == 0 or state.step == params.optimiser.steps:
+            if state.step % LOG_EVERY == 0 or state.step == len(batches):
                 _log(state, sums, bar)
                 sums = {}
                 if keep is not None and time.monotonic() - saved > SAVE_EVERY_S:
@@ -114,18 +152,22 @@ def train(
     return state
 
 
-def _step(
-    state: State, params: TrainParams, body: BodyModel, batch: Any, draw_real: DrawReal, device: torch.device
+def step(
+    state: State,
+    params: TrainParams,
+    objective: Objective,
+    weights: Mapping[str, float],
+    batch: Batch,
+    device: torch.device,
 ) -> dict[str, Tensor]:
     """One step of the encoder and, with the same bodies, one of the critics."""
     torch.manual_seed(params.seed * 1_000_003 + state.step)
     state.network.train()
     for group in state.encoder_optimiser.param_groups:
         group["lr"] = learning_rate(params.optimiser, state.step)
-    real = draw_real(state.step) if state.critics is not None else None
     with _precision(params.optimiser, device):
-        terms, critic_term = step_terms(state.network, state.critics, body, batch, real, params)
-    total = weighted_sum(terms, encoder_weights(params))
+        terms, critic_term = objective(state, batch)
+    total = weighted_sum(terms, weights)
     state.encoder_optimiser.zero_grad(set_to_none=True)
     total.backward()
     state.encoder_optimiser.step()
@@ -164,3 +206,10 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     return torch.load(path, map_location=device, weights_only=True)
+
+
+def resume(state: State, kept: Path, device: torch.device, *, name: str) -> None:
+    """Go on from a kept state, if there is one, and say so."""
+    if (dumped := load_state(kept, device)) is not None:
+        state.restore(dumped)
+        print(f"{name}: going on from step {state.step}")

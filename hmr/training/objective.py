@@ -12,7 +12,7 @@ from hmr.data.loader import Batch
 from hmr.geometry.cameras import weak_perspective
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.models.critics import Critics
-from hmr.models.hmr import Network, read_theta
+from hmr.models.hmr import Network, network_input, read_theta
 from hmr.params import TrainParams
 
 
@@ -45,8 +45,7 @@ def step_terms(
     Keypoints and 3D labels count on the last iteration, the critics on every one (section 3.2 says why). Critics and
     encoder are kept apart: the encoder's term goes through frozen critics, the critics' through detached bodies.
     """
-    image = batch.image.permute(0, 3, 1, 2).float() / 127.5 - 1
-    thetas = network(image)
+    thetas = network(network_input(batch.image))
     terms = _label_terms(thetas[-1].float(), body, batch, with_3d=bool(params.datasets_3d))
     if critics is None or real is None:
         return terms, None

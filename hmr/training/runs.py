@@ -5,16 +5,23 @@ variant with the same effective parameters, data and code, `hmr train` hands it 
 is what lets a workflow tool delete and ask for outputs freely. The folder is a cache; deleting it costs time only.
 """
 
+import csv
 import hashlib
 import json
+import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hmr.files import sha256_file
+from torch import nn
+
+from hmr.files import atomic_path, sha256_file
+from hmr.training.checkpoint import save_checkpoint
 
 STATE = "state.pt"
+CHECKPOINT = "checkpoint.safetensors"
+CURVE = "training.csv"
 
 
 def loaded_code_sha256() -> str:
@@ -32,6 +39,28 @@ def input_hashes(paths: Iterable[Path]) -> dict[str, str]:
 def fingerprint(facts: Mapping[str, Any]) -> str:
     """A name for a run, short enough for a folder."""
     return _digest(facts)[:20]
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run ended."""
+    return (folder / CHECKPOINT).is_file()
+
+
+def finish(folder: Path, network: nn.Module, log: Sequence[Mapping[str, float]], origin: dict[str, Any]) -> None:
+    """Leave a run's result; its state is not needed any more."""
+    with atomic_path(folder / CURVE) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, log[0].keys())
+        writer.writeheader()
+        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in log)
+    save_checkpoint(folder / CHECKPOINT, network, origin)
+    (folder / STATE).unlink(missing_ok=True)
+
+
+def hand_out(folder: Path, checkpoint: Path) -> None:
+    """Copy a finished run's curve and checkpoint to where they are wanted."""
+    for source, target in ((CURVE, checkpoint.with_name(CURVE)), (CHECKPOINT, checkpoint)):
+        with atomic_path(target) as temporary:
+            shutil.copyfile(folder / source, temporary)
 
 
 def _digest(value: Any) -> str:

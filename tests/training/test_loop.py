@@ -15,10 +15,12 @@ from hmr.params import (
     EncoderParams,
     ModelParams,
     OptimiserParams,
+    PretrainingParams,
     TrainParams,
+    pretraining_facts,
     to_plain,
 )
-from hmr.training import loop
+from hmr.training import loop, pretrain
 from hmr.training.checkpoint import load_checkpoint, save_checkpoint
 from hmr.training.objective import RealBodies, encoder_weights, step_terms
 
@@ -40,6 +42,7 @@ PARAMS = TrainParams(
         dropout=0.1,
         trainable_start=True,
     ),
+    pretraining=PretrainingParams(steps=60, learning_rate=4e-3),
     optimiser=OptimiserParams(
         steps=40,
         batch_size=8,
@@ -136,8 +139,9 @@ def test_twice_is_the_same_to_the_last_bit(body):
 def test_an_interrupted_training_ends_with_the_same_weights(body, tmp_path):
     whole = weights(trained(PARAMS, body))
     state = loop.new_state(PARAMS, torch.zeros(85), CPU)
+    objective = loop.paper_objective(PARAMS, body, draw_real)
     for batch in iterate(batches(PARAMS), first=0, workers=0):
-        loop._step(state, PARAMS, body, batch, draw_real, CPU)
+        loop.step(state, PARAMS, objective, encoder_weights(PARAMS), batch, CPU)
         state.step += 1
         if state.step == 25:
             break
@@ -146,6 +150,48 @@ def test_an_interrupted_training_ends_with_the_same_weights(body, tmp_path):
     fresh.restore(loop.load_state(tmp_path / "state.pt", CPU))
     resumed = weights(trained(PARAMS, body, fresh))
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def pretrained(params: TrainParams) -> loop.State:
+    params = pretrain.pretraining(params)
+    with torch.random.fork_rng():
+        state = pretrain.new_state(params, CPU)
+        only_2d = Batches(
+            [MadeUpPool(with_3d=False)],
+            steps=params.optimiser.steps,
+            batch_size=params.optimiser.batch_size,
+            image_px=params.model.image_px,
+            augmentation=params.augmentation,
+            seed=params.seed,
+        )
+        return loop.run(state, params, pretrain.objective, pretrain.WEIGHTS, only_2d, CPU, workers=0)
+
+
+def test_pretraining_learns_where_keypoints_are():
+    still = AugmentationParams(jitter_px=0.0, scale_min=1.0, scale_max=1.0, flip=False)
+    params = dataclasses.replace(
+        PARAMS, augmentation=still, pretraining=dataclasses.replace(PARAMS.pretraining, steps=150)
+    )
+    log = pretrained(params).log
+    assert log[-1]["joints_2d"] < 0.85 * log[0]["joints_2d"]
+
+
+def test_a_training_starts_from_the_pretrained_encoder():
+    encoder = pretrained(PARAMS).network.encoder.state_dict()
+    state = loop.new_state(PARAMS, torch.zeros(85), CPU, encoder)
+    ours = state.network.encoder.state_dict()
+    assert ours.keys() == encoder.keys() and all(torch.equal(ours[name], encoder[name]) for name in ours)
+
+
+def test_what_pretraining_depends_on():
+    """Critics, 3D labels and the length of the training leave the encoder's start as it is; its data does not."""
+    facts = pretraining_facts(PARAMS)
+    longer = dataclasses.replace(PARAMS.optimiser, steps=41, learning_rate=1.0)
+    same = dataclasses.replace(PARAMS, adv_weight=0.0, datasets_3d=(), smpl_weight=0.0, optimiser=longer)
+    assert pretraining_facts(same) == facts
+    assert pretraining_facts(pretrain.pretraining(same)) != pretraining_facts(
+        pretrain.pretraining(dataclasses.replace(same, datasets_2d=("coco",)))
+    )
 
 
 def test_without_critics_none_are_built(body):

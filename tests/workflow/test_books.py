@@ -15,6 +15,7 @@ ALL = {
     "download": 6,
     "normalize": 8,
     "mocap": 1,
+    "pretrain": 1,
     "train": 4,
     "predict-set": 21,
     "evaluate": 35,

@@ -16,7 +16,7 @@ if str(ROOT) not in sys.path:
 from hmr.catalogue import BASELINES, BENCHMARKS, DATASETS, MEAN_BODY, SMPLIFY, SMPLIFY_ORACLE, check_names
 from hmr.closure import step_files
 from hmr.errors import UserError
-from hmr.params import effective, load_params, read_yaml, to_plain, training_inputs
+from hmr.params import effective, load_params, pretraining_facts, read_yaml, to_plain, training_inputs
 from hmr.presence import enter
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -67,6 +67,12 @@ def training_data(wildcards):
     """The normalized sets that a variant trains on."""
     names = training_inputs(params.variant(wildcards.variant))
     return expand("results/normalize/{dataset}-train.h5", dataset=names)
+
+
+def pretrained_encoder(wildcards):
+    """The encoder that a variant starts from, unless it starts from random weights."""
+    wanted = params.variant(wildcards.variant).pretraining.steps
+    return ["results/train/encoder/checkpoint.safetensors"] if wanted else []
 
 
 def training_params(wildcards):

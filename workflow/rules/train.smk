@@ -2,16 +2,37 @@
 
 Needs:  results/normalize/{dataset}-train.h5 of the variant's own data sets, results/mocap/pool.h5,
         results/body/body.npz
-Makes:  results/train/{variant}/checkpoint.safetensors, and training.csv beside it
+Makes:  results/train/{variant}/checkpoint.safetensors, and training.csv beside it; where train.pretraining asks for it,
+        results/train/encoder likewise, from which every variant's encoder starts
 """
 
 
 include: "common.smk"
 
 
+rule pretrain_encoder:
+    input:
+        code=code("pretrain"),
+        data=expand("results/normalize/{dataset}-train.h5", dataset=params.train.datasets_2d),
+    output:
+        encoder="results/train/encoder/checkpoint.safetensors",
+        curve="results/train/encoder/training.csv",
+    log:
+        "logs/train/encoder.log",
+    threads: share(params.train.optimiser.torch_threads)
+    resources:
+        mem_mb=6000,
+        gpu=needs_gpu,
+    params:
+        train=pretraining_facts(params.train),
+    shell:
+        "python -m hmr pretrain --data {input.data:q} --out {output.encoder:q} > {log:q} 2>&1"
+
+
 rule train_variant:
     input:
         code=code("train"),
+        encoder=pretrained_encoder,
         data=training_data,
         pool="results/mocap/pool.h5",
         body="results/body/body.npz",
@@ -28,7 +49,7 @@ rule train_variant:
         train=training_params,
     shell:
         "python -m hmr train {wildcards.variant:q} --data {input.data:q} --mocap {input.pool:q} --body {input.body:q}"
-        " --out {output.checkpoint:q} > {log:q} 2>&1"
+        " --encoder {input.encoder:q} --out {output.checkpoint:q} > {log:q} 2>&1"
 
 
 rule train:

@@ -1,0 +1,52 @@
+"""What a training draws from: batches of the sets that its parameters name, and real bodies for the critics."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hmr.data.loader import Batches, Pool
+from hmr.data.store import open_store
+from hmr.errors import UserError
+from hmr.geometry.rotations import axis_angle_to_rotmat
+from hmr.mocap.pool import MocapPool
+from hmr.params import TrainParams, training_inputs
+from hmr.training.loop import DrawReal
+from hmr.training.objective import RealBodies
+
+
+def batches_of(data: list[Path], params: TrainParams) -> Batches:
+    """One pool of the sets with 2D labels, one of those with 3D; every file's own `dataset` says where it belongs."""
+    by_name = {_dataset_of(path): path for path in data}
+    if missing := [name for name in training_inputs(params) if name not in by_name]:
+        raise UserError(
+            f"--data: no file of {', '.join(missing)}, which params.yaml's train.datasets_2d or datasets_3d name;"
+            f" found {', '.join(by_name)}; add the files or shorten the lists"
+        )
+    groups = [[by_name[name] for name in names] for names in (params.datasets_2d, params.datasets_3d)]
+    optimiser = params.optimiser
+    return Batches(
+        [Pool(group) for group in groups if group],
+        steps=optimiser.steps,
+        batch_size=optimiser.batch_size,
+        image_px=params.model.image_px,
+        augmentation=params.augmentation,
+        seed=params.seed,
+    )
+
+
+def _dataset_of(path: Path) -> str:
+    with open_store(path) as store:
+        return str(store.attributes["dataset"])
+
+
+def real_bodies(pool: MocapPool, params: TrainParams, device: torch.device) -> DrawReal:
+    """As many real bodies as a step has predicted ones: batch size times iterations (the code's 192)."""
+    count = params.optimiser.batch_size * params.model.iterations
+
+    def draw(step: int) -> RealBodies:
+        pose, betas = pool.sample(np.random.default_rng((params.seed, 3, step)), count)
+        rotmat = axis_angle_to_rotmat(torch.from_numpy(pose[:, 1:]).to(device))
+        return RealBodies(rotmat, torch.from_numpy(betas).to(device))
+
+    return draw
