@@ -102,7 +102,7 @@ def test_settings_of_the_critics_leave_variants_without_them_alone(project: Proj
 def test_dvc_runs_the_stages_that_a_parameter_touches_and_snakemake_knows(project: Project):
     project.set("adv_weight", 0.55)
     project.run("dvc", "repro")
-    assert project.jobs() == {name: ALL[name] for name in ("train", "predict-set", "evaluate", "report")}
+    assert project.jobs() == {name: ALL[name] for name in ("pretrain", "train", "predict-set", "evaluate", "report")}
     assert "Nothing to be done" in project.plan()
 
 
