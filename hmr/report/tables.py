@@ -161,11 +161,13 @@ def set_title(dataset: str, sources: Mapping[str, str]) -> str:
 
 
 def cell(metrics: Mapping[str, Any] | None, column: Column) -> str:
-    """One number as printed; a dash where it was not measured."""
+    """One number as printed, with half the width of its 95 % interval; a dash where it was not measured."""
     value = (metrics or {}).get(column.key)
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return DASH
-    return f"{value:.{column.digits}f}{column.unit}"
+    low, high = (metrics or {}).get(f"{column.key}_ci95") or (value, value)
+    spread = f" ± {(high - low) / 2:.{column.digits}f}" if high > low else ""
+    return f"{value:.{column.digits}f}{spread}{column.unit}"
 
 
 def _paper_table(layout: _Layout, metrics: Metrics, sources: Mapping[str, str]) -> Table:
@@ -183,7 +185,12 @@ def _paper_table(layout: _Layout, metrics: Metrics, sources: Mapping[str, str]) 
         title=layout.title,
         groups=(Group(f"{name}, measured", name, titles, False), Group(published, short, titles, True)),
         rows=tuple(rows),
-        notes=(*layout.notes, *_time_note(layout, metrics), *_data_note(name, original)),
+        notes=(
+            *layout.notes,
+            *_interval_note(layout, metrics),
+            *_time_note(layout, metrics),
+            *_data_note(name, original),
+        ),
     )
 
 
@@ -194,6 +201,13 @@ def _row(name: str, ours: Mapping[str, Any] | None, layout: _Layout, published: 
 
 def _starred(row: Published) -> str:
     return f"{row.method}*" if row.starred else row.method
+
+
+def _interval_note(layout: _Layout, metrics: Metrics) -> tuple[str, ...]:
+    """What was drawn for the intervals, if any were."""
+    entries = [m[c.benchmark] for m in metrics.values() for c in layout.columns if c.benchmark in m]
+    drawn = sorted({f"{e['ci95_units']} {e['ci95_unit']}s" for e in entries if "ci95_unit" in e})
+    return (f"± half the width of the 95 % bootstrap interval, drawn over {', '.join(drawn)}.",) if drawn else ()
 
 
 def _time_note(layout: _Layout, metrics: Metrics) -> tuple[str, ...]:

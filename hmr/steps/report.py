@@ -23,6 +23,7 @@ from hmr.files import atomic_path, read_json
 from hmr.params import load_params
 from hmr.prediction.predictor import bodies_of
 from hmr.report import gallery, page
+from hmr.report.comparison import comparison
 from hmr.report.curves import Log, curves_svg
 from hmr.report.tables import make_tables, ordered, set_title, variant_title
 
@@ -59,7 +60,10 @@ def run(args: argparse.Namespace) -> None:
         stores = _test_sets(sets)
         sheets = _galleries(args, stores, load_params(args.params).report.gallery_samples)
         facts = [_facts(name, stores[name]) for name in sorted(stores)]
-    tables = make_tables(metrics, {name: store.attributes["source"] for name, store in stores.items()})
+    sources = {name: store.attributes["source"] for name, store in stores.items()}
+    tables = make_tables(metrics, sources)
+    if tested := comparison(_per_sample(args.evaluate), sources):
+        tables.append(tested)
     files = labels | {"tables.md": page.markdown(tables).encode(), "tables.tex": page.latex(tables).encode()}
     shown = []
     for variant, picture, samples in sheets:
@@ -87,6 +91,17 @@ def _metrics(paths: list[Path]) -> dict[str, dict[str, dict[str, Any]]]:
         if not isinstance(content, dict):
             raise UserError(f"{path}: expected metrics by name, found a {type(content).__name__}; evaluate again")
         found[variant][benchmark] = content
+    return found
+
+
+def _per_sample(paths: list[Path]) -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Columns of the .csv beside each metrics file, by variant and benchmark, where there is one."""
+    found: dict[str, dict[str, dict[str, list[str]]]] = {}
+    for path in (path.absolute().with_suffix(".csv") for path in paths):
+        if path.is_file():
+            names, *lines = csv.reader(path.read_text().splitlines())
+            columns = [[line[k] for line in lines] for k in range(len(names))]
+            found.setdefault(path.parent.name, {})[path.stem] = dict(zip(names, columns, strict=True))
     return found
 
 
