@@ -236,6 +236,7 @@ def parse_params(raw: Mapping[str, Any], origin: str = "params.yaml") -> Params:
     train = _mapping(raw.get("train", {}), origin, "train")
     overlays = _mapping(train.pop("variants", {}), origin, "train.variants")
     raw["train"] = train
+    _build(TrainParams, train, origin, "train")  # a slip here would otherwise be laid at an overlay's door
     if "variants" in raw:
         raise UserError(f"{origin}: unknown key 'variants'; overlays belong under train.variants")
     raw["variants"] = {

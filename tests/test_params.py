@@ -113,3 +113,9 @@ def test_without_critics_their_settings_decide_nothing(raw: dict[str, Any]):
 def test_plain_values_are_yaml_s(raw: dict[str, Any]):
     plain = to_plain(parse_params(raw))
     assert plain["normalize"] == raw["normalize"] and plain["train"]["model"] == raw["train"]["model"]
+
+
+def test_a_slip_in_train_is_not_laid_at_the_door_of_an_overlay(raw: dict[str, Any]):
+    raw["train"]["adv_wieght"] = raw["train"].pop("adv_weight")  # overlays of it name the right key
+    with pytest.raises(UserError, match=r"unknown key train\.adv_wieght; .*did you mean train\.adv_weight"):
+        parse_params(raw)

@@ -200,8 +200,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error):
         raise UserError(
-            f"{path}: expected a NumPy .npz archive of plain arrays, found something else or part of one "
-            f"({' '.join(str(error).split())}); {_WAY_OUT}"
+            f"{path}: expected a NumPy .npz archive of plain arrays, found something else or part of one; {_WAY_OUT}"
         ) from None
