@@ -177,3 +177,26 @@ def test_a_hand_turned_further_than_a_wrist_goes_is_mended_from_its_neighbours(b
     actor = make_actor(skeleton, METRES_PER_UNIT, body, "here")
     pose = rt.retarget(actor, channels).pose_axis_angle
     np.testing.assert_allclose(pose[4], pose[0], atol=1e-6)
+
+
+def test_a_skeleton_in_other_units_gives_the_same_pose(tmp_path: Path, body: RestJoints) -> None:
+    skeleton = cmu_skeleton(body.template_m)
+    channels = cmu_channels(skeleton, body.template_m, random_motion(np.random.default_rng(7)))
+    poses = []
+    for name, unit in (("inches", METRES_PER_UNIT), ("tenths", METRES_PER_UNIT / 10)):
+        write_asf(tmp_path / f"{name}.asf", skeleton, name=name, metres_per_unit=unit)
+        write_amc(tmp_path / f"{name}_1.amc", skeleton, channels, metres_per_unit=unit)
+        read, found_unit = read_asf(tmp_path / f"{name}.asf")
+        assert found_unit == pytest.approx(unit)
+        actor = make_actor(read, found_unit, body, name)
+        poses.append(rt.retarget(actor, read_amc(tmp_path / f"{name}_1.amc", read, found_unit)).pose_axis_angle)
+    assert turn_between_deg(*poses).max() < 0.1
+
+
+def test_a_forearms_twist_goes_through_a_half_turn_without_a_jump() -> None:
+    """The middle of two rotations changes side where they are a half turn apart."""
+    angle = np.radians(np.linspace(150, 200, 26))
+    first = np.tile(np.eye(3), (26, 1, 1))
+    second = Rotation.from_rotvec(angle[:, None] * [1.0, 0, 0]).as_matrix()
+    halves = Rotation.from_matrix(rt._halfway(first, second)).as_rotvec()
+    np.testing.assert_allclose(halves, angle[:, None] / 2 * [1.0, 0, 0], atol=1e-9)

@@ -1,0 +1,135 @@
+"""How near a body's joints come to a captured skeleton's and how fast, and what a large pool of motion costs.
+
+python benchmarks/mocap.py fit FOLDER --body results/body/body.npz    # every .amc below FOLDER, every frame of it
+python benchmarks/mocap.py pool --frames 4000000                      # made up; needs 340 bytes of disk a frame
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from hmr.body.joints import SMPL_24
+from hmr.body.model import BodyModel
+from hmr.mocap import retarget as rt
+from hmr.mocap.asf_amc import pose_skeleton, read_amc, read_asf
+from hmr.mocap.pool import Clip, open_pool, write_pool
+from hmr.mocap.sources import find_sources, skeleton_of
+
+_SHARED = [SMPL_24.index(joint) for joint in rt.SHARED_JOINTS]
+_CLIP_FRAMES = 100_000
+# The joint above, the hinge, the joint below, and the axis in SMPL's rest pose about which it bends the right way.
+_HINGES = {
+    "knees": [
+        ("left_hip", "left_knee", "left_ankle", (1, 0, 0)),
+        ("right_hip", "right_knee", "right_ankle", (1, 0, 0)),
+    ],
+    "elbows": [
+        ("left_shoulder", "left_elbow", "left_wrist", (0, -1, 0)),
+        ("right_shoulder", "right_elbow", "right_wrist", (0, 1, 0)),
+    ],
+}
+_WRONG_WAY_DEG = -5.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = parser.add_subparsers(dest="part", required=True)
+    fit = parts.add_parser("fit")
+    fit.add_argument("folder", type=Path)
+    fit.add_argument("--body", type=Path, required=True)
+    fit.add_argument("--threads", type=int, default=2)
+    pool = parts.add_parser("pool")
+    pool.add_argument("--frames", type=int, default=4_000_000)
+    pool.add_argument("--samples", type=int, default=1_000_000)
+    args = parser.parse_args()
+    if args.part == "fit":
+        torch.set_num_threads(args.threads)
+        measure_fit(args.folder, rt.RestJoints.of(BodyModel.load(args.body)))
+    else:
+        measure_pool(args.frames, args.samples)
+
+
+def measure_fit(folder: Path, body: rt.RestJoints) -> None:
+    """Distances are between joints that both skeletons have, the whole body moved so that their means agree."""
+    copied, fitted, seconds, processor = [], [], 0.0, 0.0
+    bends: dict[str, list[np.ndarray]] = {hinge: [] for hinge in _HINGES}
+    actors: dict[Path, rt.Actor] = {}
+    for source in tqdm([s for s in find_sources([folder]) if s.path.suffix == ".amc"], unit="clip", disable=None):
+        asf = skeleton_of(source.path)
+        if asf not in actors:
+            actors[asf] = rt.make_actor(*read_asf(asf), body, asf)
+        actor = actors[asf]
+        channels = read_amc(source.path, actor.skeleton, actor.metres_per_unit)
+        channels = channels[np.isfinite(channels).all(1)]
+        start, used = time.perf_counter(), time.process_time()
+        found = rt.retarget(actor, channels)
+        seconds, processor = seconds + time.perf_counter() - start, processor + time.process_time() - used
+        posed, world = pose_skeleton(actor.skeleton, channels), rt.world_of(found.pose_axis_angle)
+        copied.append(distances_mm(rt.world_rotations(actor, posed), actor, posed))
+        fitted.append(distances_mm(world, actor, posed))
+        for hinge, joints in _HINGES.items():
+            bends[hinge].append(np.stack([bend_deg(world, actor, *joint) for joint in joints], 1))
+        mm = fitted[-1]
+        print(f"{source.sequence}: {len(mm):,} frames, {mm.mean():.1f} mm, worst frame {mm.mean(1).max():.1f} mm")
+    for what, mm in (("bones' turns copied", np.concatenate(copied)), ("fitted", np.concatenate(fitted))):
+        print(f"{what}: {mm.mean():.1f} mm, worst frame {mm.mean(1).max():.1f} mm, worst joint {mm.max():.1f} mm")
+    for hinge, parts in bends.items():
+        wrong = (np.concatenate(parts) < _WRONG_WAY_DEG).any(1).mean()
+        print(f"{hinge} bent more than {-_WRONG_WAY_DEG:g} degrees the wrong way in {wrong:.2%} of frames")
+    frames = sum(map(len, fitted))
+    print(f"{frames / seconds:,.0f} frames/s by the clock, {frames / processor:,.0f} a processor's second")
+
+
+def distances_mm(world: np.ndarray, actor: rt.Actor, posed: rt.PosedSkeleton) -> np.ndarray:
+    """Between the body's joints and the source's, (frames, shared)."""
+    gap = rt.place_joints(world, actor.rest_joints_m)[:, _SHARED] - rt.shared_points(posed, actor.skeleton)
+    return 1000 * np.linalg.norm(gap - gap.mean(1, keepdims=True), axis=-1)
+
+
+def bend_deg(
+    world: np.ndarray, actor: rt.Actor, above: str, joint: str, below: str, axis: tuple[int, int, int]
+) -> np.ndarray:
+    """How far a hinge is bent the right way, (frames,); zero is straight."""
+    first, middle, last = (actor.rest_joints_m[SMPL_24.index(name)] for name in (above, joint, below))
+    upper, lower = world[:, SMPL_24.index(above)], world[:, SMPL_24.index(joint)]
+    start, end, hinge = upper @ (middle - first), lower @ (last - middle), upper @ np.array(axis, float)
+    start, end = (bone - (bone * hinge).sum(-1, keepdims=True) * hinge for bone in (start, end))
+    return np.degrees(np.arctan2((np.cross(start, end) * hinge).sum(-1), (start * end).sum(-1)))
+
+
+def measure_pool(frames: int, samples: int) -> None:
+    """Memory that the pool adds to the process, and frames drawn at random a second, 64 at a time."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pool.h5"
+        write_pool(path, made_up(frames), attributes={"dataset": "mocap"})
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        start = time.perf_counter()
+        pool = open_pool(path)
+        opened = time.perf_counter() - start
+        rng, start = np.random.default_rng(0), time.perf_counter()
+        for _ in range(samples // 64):
+            pool.sample(rng, 64)
+        seconds = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{frames:,} frames: {peak:,.0f} MB at the peak, of which {before:,.0f} MB before the pool was opened")
+    print(f"opened in {opened:.2f} s; {samples // 64 * 64 / seconds:,.0f} frames/s at random")
+
+
+def made_up(frames: int) -> Iterator[Clip]:
+    """Clips of noise, made one at a time."""
+    rng = np.random.default_rng(0)
+    for start in tqdm(range(0, frames, _CLIP_FRAMES), desc="made up", unit="clip", disable=None):
+        count = min(_CLIP_FRAMES, frames - start)
+        pose = rng.standard_normal((count, 24, 3), np.float32)
+        yield Clip(f"clip{start}", pose, rng.standard_normal(10), np.arange(count), 10.0)
+
+
+if __name__ == "__main__":
+    main()
