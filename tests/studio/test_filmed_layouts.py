@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import product
 
+import cv2
 import h5py
 import numpy as np
 import pytest
@@ -50,6 +51,17 @@ def test_two_runs_and_any_number_of_processes_give_the_same_bytes(toy_file, tmp_
 def same_picture(sample, shot):
     difference = np.abs(sample.load_image().astype(int) - shot.image)
     return difference.mean() < 4 + 0.25 * shot.image.std()  # a codec keeps less of a picture that has more in it
+
+
+@pytest.mark.parametrize("dataset", SMALL)
+def test_no_video_is_opened_twice(toy_file, tmp_path, monkeypatch, dataset):
+    module, params = SMALL[dataset]
+    module.write(tmp_path, FlatStudio(toy_file), params, 7)
+    opened, capture = [], cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda path: opened.append(path) or capture(path))
+    for split in ("train", "test"):
+        read(dataset, tmp_path, split)
+    assert len(opened) == len(set(opened)) > 10
 
 
 def test_odd_videos_are_refused(tmp_path):
