@@ -1,6 +1,7 @@
 """How near a body's joints come to a captured skeleton's and how fast, and what a large pool of motion costs.
 
 python benchmarks/mocap.py fit FOLDER --body results/body/body.npz    # every .amc below FOLDER, every frame of it
+python benchmarks/mocap.py oracle --body results/body/body.npz        # the studio's motions, whose poses are known
 python benchmarks/mocap.py pool --frames 4000000                      # made up; needs 340 bytes of disk a frame
 """
 
@@ -13,14 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from hmr.body.joints import SMPL_24
 from hmr.body.model import BodyModel
 from hmr.mocap import retarget as rt
-from hmr.mocap.asf_amc import pose_skeleton, read_amc, read_asf
+from hmr.mocap.asf_amc import pose_skeleton, read_amc, read_asf, write_amc, write_asf
 from hmr.mocap.pool import Clip, open_pool, write_pool
-from hmr.mocap.sources import find_sources, skeleton_of
+from hmr.mocap.sources import CMU_FRAME_RATE_HZ, find_sources, skeleton_of
+from hmr.studio.layouts.mocap import METRES_PER_UNIT, cmu_channels, cmu_skeleton
+from hmr.studio.motion import ACTIONS, sample_motion
+from hmr.studio.people import sample_person
 
 _SHARED = [SMPL_24.index(joint) for joint in rt.SHARED_JOINTS]
 _CLIP_FRAMES = 100_000
@@ -45,6 +50,9 @@ def main() -> None:
     fit.add_argument("folder", type=Path)
     fit.add_argument("--body", type=Path, required=True)
     fit.add_argument("--threads", type=int, default=2)
+    oracle = parts.add_parser("oracle")
+    oracle.add_argument("--body", type=Path, required=True)
+    oracle.add_argument("--people", type=int, default=20)
     pool = parts.add_parser("pool")
     pool.add_argument("--frames", type=int, default=4_000_000)
     pool.add_argument("--samples", type=int, default=1_000_000)
@@ -52,6 +60,8 @@ def main() -> None:
     if args.part == "fit":
         torch.set_num_threads(args.threads)
         measure_fit(args.folder, rt.RestJoints.of(BodyModel.load(args.body)))
+    elif args.part == "oracle":
+        measure_oracle(args.people, rt.RestJoints.of(BodyModel.load(args.body)))
     else:
         measure_pool(args.frames, args.samples)
 
@@ -102,6 +112,36 @@ def bend_deg(
     start, end, hinge = upper @ (middle - first), lower @ (last - middle), upper @ np.array(axis, float)
     start, end = (bone - (bone * hinge).sum(-1, keepdims=True) * hinge for bone in (start, end))
     return np.degrees(np.arctan2((np.cross(start, end) * hinge).sum(-1), (start * end).sum(-1)))
+
+
+def measure_oracle(people: int, body: rt.RestJoints) -> None:
+    """One motion of each made-up person, written as ASF and AMC, read and fitted, shape included; but for the hands."""
+    turns, joints = [], []
+    told = [joint for joint, name in enumerate(SMPL_24.joints) if not name.endswith("_hand")]
+    for person in tqdm(range(people), unit="person", disable=None):
+        rng = np.random.default_rng(person)
+        rest = body.at(sample_person(rng).betas)
+        skeleton = cmu_skeleton(rest)
+        motion = sample_motion(rng, tuple(ACTIONS)[person % len(ACTIONS)], 240, CMU_FRAME_RATE_HZ)
+        with tempfile.TemporaryDirectory() as folder:
+            asf, amc = Path(folder) / "1.asf", Path(folder) / "1_1.amc"
+            write_asf(asf, skeleton, name="1", metres_per_unit=METRES_PER_UNIT)
+            write_amc(amc, skeleton, cmu_channels(skeleton, rest, motion), metres_per_unit=METRES_PER_UNIT)
+            actor = rt.make_actor(*read_asf(asf), body, asf)
+            found = rt.world_of(
+                rt.retarget(actor, read_amc(amc, actor.skeleton, actor.metres_per_unit)).pose_axis_angle
+            )
+        true = rt.world_of(motion.full_pose_axis_angle)
+        between = Rotation.from_matrix((np.swapaxes(true, -1, -2) @ found).reshape(-1, 3, 3)).magnitude()
+        turns.append(np.degrees(between).reshape(-1, 24)[:, told])
+        places = [rt.place_joints(true, rest), rt.place_joints(found, actor.rest_joints_m)]
+        about = [at[:, told] - at[:, told].mean(1, keepdims=True) for at in places]
+        joints.append(1000 * np.linalg.norm(about[0] - about[1], axis=-1))
+    degrees = np.concatenate(turns)
+    print(f"joints {np.concatenate(joints).mean():.1f} mm on average; bones' world rotations, median of all frames:")
+    print(f"{np.median(degrees):.2f} degrees, 95 % within {np.percentile(degrees, 95):.2f}")
+    for joint, column in zip(told, degrees.T, strict=True):
+        print(f"  {SMPL_24.joints[joint]}: {np.median(column):.2f}")
 
 
 def measure_pool(frames: int, samples: int) -> None:
