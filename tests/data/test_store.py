@@ -7,22 +7,14 @@ import cv2
 import h5py
 import numpy as np
 import pytest
+from raw_files import PARAMS
 
 from hmr.body.joints import COCOPLUS_19
 from hmr.data.sample import Rejected, Sample
 from hmr.data.store import open_store, write_store
 from hmr.errors import UserError
 from hmr.geometry.affine import transform
-from hmr.params import NormalizeParams
 
-PARAMS = NormalizeParams(
-    crop_px=64,
-    jpeg_quality=95,
-    human36m_stride=5,
-    mpi_inf_3dhp_motion_mm=200.0,
-    boxes="hmr",
-    max_quarantine_fraction=0.2,
-)
 ATTRIBUTES = {"dataset": "lsp", "split": "test", "source": "studio", "licence": "CC0-1.0", "raw_sha256": "0" * 64}
 
 

@@ -1,20 +1,12 @@
 """Small normalized test sets, and predictions that agree with them."""
 
 import numpy as np
+from raw_files import PARAMS
 
 from hmr.body.joints import LSP_14, MPI_INF_3DHP_17
 from hmr.data.sample import Sample
 from hmr.data.store import Store, write_store
-from hmr.params import NormalizeParams
 
-PARAMS = NormalizeParams(
-    crop_px=64,
-    jpeg_quality=95,
-    human36m_stride=5,
-    mpi_inf_3dhp_motion_mm=200.0,
-    boxes="hmr",
-    max_quarantine_fraction=0.2,
-)
 AHEAD_M = np.array([0.0, 0.0, 4.0])
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")
 HEIGHT, WIDTH = 48, 80
