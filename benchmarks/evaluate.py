@@ -21,8 +21,7 @@ from hmr.body.file import read_body_file
 from hmr.body.joints import LSP_14
 from hmr.body.model import BodyModel
 from hmr.evaluation import segmentation
-from hmr.evaluation.metrics import centred, joint_errors_mm
-from hmr.geometry.alignment import similarity_align
+from hmr.evaluation.metrics import both_errors_mm
 from hmr.prediction.parts import part_labels
 from hmr.prediction.predictor import bodies_of
 
@@ -40,9 +39,8 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float, float]:
 
 def at_once(pred: np.ndarray, gt: np.ndarray) -> np.ndarray:
     """(N, 2) MPJPE and PA-MPJPE of each sample, as the protocols compute them."""
-    plain = joint_errors_mm(pred_joints_m=centred(pred, HIPS), gt_joints_m=centred(gt, HIPS))
-    aligned = joint_errors_mm(pred_joints_m=similarity_align(pred, onto=gt), gt_joints_m=gt)
-    return np.stack((plain.mean(1), aligned.mean(1)), 1)
+    errors = both_errors_mm(pred_joints_m=pred, gt_joints_m=gt, roots=HIPS)
+    return np.stack([error.mean(1) for error in errors], 1)
 
 
 def one_by_one(pred: np.ndarray, gt: np.ndarray) -> np.ndarray:

@@ -6,7 +6,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 
+from hmr.geometry.alignment import similarity_align
+
 PCK_MM = 150.0
+_BLOCK = 1024
 AUC_THRESHOLDS_MM = np.arange(0.0, 151.0, 5.0)  # 0, 5, ... 150, as the owners of MPI-INF-3DHP count
 
 
@@ -20,6 +23,22 @@ def joint_errors_mm(
 ) -> Float[ndarray, "*batch joints"]:
     """Euclidean distance of each joint, millimetres."""
     return 1000 * np.linalg.norm(pred_joints_m - gt_joints_m, axis=-1)
+
+
+def both_errors_mm(
+    *,
+    pred_joints_m: Float[ndarray, "batch joints 3"],
+    gt_joints_m: Float[ndarray, "batch joints 3"],
+    roots: Sequence[int],
+) -> tuple[Float[ndarray, "batch joints"], Float[ndarray, "batch joints"]]:
+    """Errors of root-centred joints, and after the best similarity; in blocks that stay in the processor's cache."""
+    plain, aligned = (np.empty(gt_joints_m.shape[:-1]) for _ in range(2))
+    for first in range(0, len(gt_joints_m), _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        pred, gt = pred_joints_m[rows], gt_joints_m[rows]
+        plain[rows] = joint_errors_mm(pred_joints_m=centred(pred, roots), gt_joints_m=centred(gt, roots))
+        aligned[rows] = joint_errors_mm(pred_joints_m=similarity_align(pred, onto=gt), gt_joints_m=gt)
+    return plain, aligned
 
 
 def pck_percent(errors_mm: Float[ndarray, "..."], threshold_mm: float = PCK_MM) -> float:

@@ -17,6 +17,7 @@ from hmr.evaluation.metrics import (
     AUC_THRESHOLDS_MM,
     PCK_MM,
     auc_percent,
+    both_errors_mm,
     centred,
     joint_errors_mm,
     mean_by,
@@ -26,7 +27,6 @@ from hmr.evaluation.metrics import (
 )
 from hmr.evaluation.predictions import PARTS, Predictions
 from hmr.evaluation.uncertainty import intervals_95, unit_totals
-from hmr.geometry.alignment import similarity_align
 
 LSP_HIPS = [LSP_14.index(f"{side}_hip") for side in ("right", "left")]
 LSP_SHOULDERS = [LSP_14.index(f"{side}_shoulder") for side in ("right", "left")]
@@ -87,7 +87,7 @@ def _human36m(labels: Store, predictions: Predictions, counted: np.ndarray, *, f
         raise UserError(f"{labels.path}: expected samples of this protocol's takes and cameras, found none")
     names = {name: labels[name][counted] for name in ("sample_id", "subject", "action", "trial", "camera", "frame")}
     pred, gt = predictions["joints_3d_m"][counted], _joints(labels, "joints_3d_m", counted)
-    by_joint = _both_errors_mm(pred, gt, LSP_HIPS)
+    by_joint = both_errors_mm(pred_joints_m=pred, gt_joints_m=gt, roots=LSP_HIPS)
     if from_pelvis:
         centred_m = pred - _native(predictions, len(MPI_INF_3DHP_17))[counted][:, MPI_ROOT, None]
         plain = joint_errors_mm(pred_joints_m=centred_m, gt_joints_m=centred(gt, LSP_HIPS))
@@ -182,7 +182,7 @@ def _native(predictions: Predictions, count: int) -> np.ndarray:
 def _mpi_inf_3dhp(labels: Store, pred: np.ndarray) -> Result:
     everything = np.ones(len(labels), bool)
     gt = _joints(labels, "joints_3d_native_m", everything)
-    plain, aligned = _both_errors_mm(pred, gt, [MPI_ROOT])
+    plain, aligned = both_errors_mm(pred_joints_m=pred, gt_joints_m=gt, roots=[MPI_ROOT])
     sequence = labels["subject"]
     scene = np.array([MPI_SCENES.get(name, "other") for name in sequence.tolist()])
     metrics = {
@@ -354,12 +354,6 @@ def protocol_for(benchmark: str, labels: Store, rules: str = "paper") -> Protoco
     if found != f"{BENCHMARKS[benchmark]} test":
         raise UserError(f"{labels.path}: {benchmark}: expected labels of {BENCHMARKS[benchmark]} test, found {found}")
     return RULES[rules][benchmark]
-
-
-def _both_errors_mm(pred_m: np.ndarray, gt_m: np.ndarray, roots: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (N, J) of root-centred joints, and after the best similarity."""
-    plain = joint_errors_mm(pred_joints_m=centred(pred_m, roots), gt_joints_m=centred(gt_m, roots))
-    return plain, joint_errors_mm(pred_joints_m=similarity_align(pred_m, onto=gt_m), gt_joints_m=gt_m)
 
 
 def _joints(labels: Store, name: str, counted: np.ndarray) -> np.ndarray:

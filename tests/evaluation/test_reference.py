@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from hmr.body.joints import LSP_14
 from hmr.evaluation import segmentation
-from hmr.evaluation.metrics import auc_percent, centred, joint_errors_mm, pck_percent
+from hmr.evaluation.metrics import auc_percent, both_errors_mm, centred, joint_errors_mm, pck_percent
 from hmr.geometry.alignment import similarity_align
 
 HIPS = [LSP_14.index("right_hip"), LSP_14.index("left_hip")]
@@ -51,6 +51,13 @@ def test_all_at_once_is_one_by_one_within_a_nanometre():
     pred, gt = random_pairs(200)
     np.testing.assert_allclose(mpjpe_mm(pred, gt), slow_mpjpe_mm(pred, gt), atol=1e-6)  # millimetres: 1e-9 m
     np.testing.assert_allclose(pa_mpjpe_mm(pred, gt), slow_pa_mpjpe_mm(pred, gt), atol=1e-6)
+
+
+def test_blocks_do_not_show():
+    pred, gt = random_pairs(2500)
+    plain, aligned = both_errors_mm(pred_joints_m=pred, gt_joints_m=gt, roots=HIPS)
+    np.testing.assert_allclose(plain.mean(1), mpjpe_mm(pred, gt), atol=1e-9)
+    np.testing.assert_allclose(aligned.mean(1), pa_mpjpe_mm(pred, gt), atol=1e-9)
 
 
 def test_one_joint_moved_by_ten_millimetres_is_ten_fourteenths():
