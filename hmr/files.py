@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and the fingerprints that tell them apart."""
 
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path`, with its suffix, that takes the place of `path` if the block succeeds.
 
     Killed half way, it leaves a hidden file behind and `path` as it was; the next run overwrites the hidden file.
+    A disk without room is the user's to mend: UserError, and `path` as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,8 +29,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except Exception as error:
+        if _has_no_room(error):
+            before = "what was there before is whole" if path.exists() else "nothing is there yet"
+            raise UserError(f"{path}: no room left to write it, {before}; free some space and run it again") from None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _has_no_room(error: Exception) -> bool:
+    """Whether a write failed for want of space. Libraries that write by themselves leave only the system's words."""
+    words = (os.strerror(code) for code in _NO_ROOM)
+    return getattr(error, "errno", None) in _NO_ROOM or any(said in str(error) for said in words)
 
 
 @contextmanager

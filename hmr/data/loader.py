@@ -69,7 +69,19 @@ class Pool:
         which = int(np.searchsorted(self.starts, index, side="right")) - 1
         if which not in self._stores:
             self._stores[which] = open_store(self.paths[which]).__enter__()
-        return self._stores[which].images(int(index) - int(self.starts[which]))
+        try:
+            return self._stores[which].images(int(index) - int(self.starts[which]))
+        except OSError as error:
+            raise UserError(
+                f"{self.paths[which]}: was readable when training began and is not any more ({error}); put it back and"
+                " start again"
+            ) from None
+
+    def sample_id(self, index: int) -> str:
+        """A sample's name, with that of its file."""
+        which = int(np.searchsorted(self.starts, index, side="right")) - 1
+        with open_store(self.paths[which]) as store:
+            return f"{self.paths[which].stem}:{store['sample_id'][int(index) - int(self.starts[which])]}"
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_stores": {}}
@@ -118,6 +130,10 @@ class Batches(Dataset):
         places = np.arange(step * count, (step + 1) * count)
         return np.array([self._order(pool, int(place // size))[place % size] for place in places], np.int64)
 
+    def sample_ids(self, step: int) -> list[str]:
+        """The names of batch `step`'s samples, in its order."""
+        return [pool.sample_id(int(i)) for number, pool in enumerate(self.pools) for i in self.indices(step, number)]
+
     def __getitem__(self, step: int) -> Batch:
         cv2.setNumThreads(0)
         rng = np.random.default_rng((self.seed, 2, step))
@@ -147,13 +163,29 @@ class Batches(Dataset):
 def iterate(batches: Batches, *, first: int, workers: int) -> Iterator[Batch]:
     """Batches `first`, `first` + 1, ... prepared ahead of use by worker processes."""
     loader = DataLoader(
-        batches,
+        _Handed(batches),
         sampler=range(first, len(batches)),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
     )
-    yield from loader
+    for batch in loader:
+        if isinstance(batch, UserError):
+            raise batch
+        yield batch
+
+
+class _Handed(Dataset):
+    """Batches, with a user's mistake handed over as a value: raised in a worker it would come with a traceback."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def __getitem__(self, step: int) -> Batch | UserError:
+        try:
+            return self.batches[step]
+        except UserError as error:
+            return error
 
 
 def _filled(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

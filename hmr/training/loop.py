@@ -4,6 +4,7 @@ uninterrupted one has.
 """
 
 import contextlib
+import io
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from tqdm import tqdm
 
 from hmr.body.model import BodyModel
 from hmr.data.loader import Batch, Batches, iterate
+from hmr.errors import UserError
 from hmr.files import atomic_path
 from hmr.losses import weighted_sum
 from hmr.models.critics import Critics
@@ -32,8 +34,8 @@ Objective = Callable[["State", Batch], tuple[dict[str, Tensor], Tensor | None]]
 """A step's loss terms by name, and what the critics pay where there are any."""
 
 
-class Diverged(RuntimeError):
-    """A loss term is not finite; the message names it."""
+class Diverged(UserError):
+    """A loss term, or the gradient, is not finite; the message names it and the samples of the step."""
 
 
 @dataclass
@@ -139,7 +141,10 @@ def run(
     sums: dict[str, Tensor] = {}
     with bar:
         for batch in iterate(batches, first=state.step, workers=workers):
-            terms = step(state, params, objective, weights, batch.to(device), device)
+            try:
+                terms = step(state, params, objective, weights, batch.to(device), device)
+            except _NotFinite as found:
+                raise Diverged(_divergence(found, state.step, batches)) from None
             sums = {name: sums.get(name, 0) + term.detach() for name, term in terms.items()}
             state.step += 1
             bar.update()
@@ -168,6 +173,7 @@ def step(
     with _precision(params.optimiser, device):
         terms, critic_term = objective(state, batch)
     total = weighted_sum(terms, weights)
+    _check_finite(terms, weights, total, critic_term)
     state.encoder_optimiser.zero_grad(set_to_none=True)
     total.backward()
     state.encoder_optimiser.step()
@@ -179,6 +185,33 @@ def step(
     return {**terms, "total": total}
 
 
+class _NotFinite(ArithmeticError):
+    """The name of what is not finite, and its value."""
+
+
+def _check_finite(
+    terms: Mapping[str, Tensor], weights: Mapping[str, float], total: Tensor, critic_term: Tensor | None
+) -> None:
+    """Raise before anything is learned from numbers that are none. One look at a sum, as each one waits for a GPU."""
+    whole = total.detach() if critic_term is None else total.detach() + critic_term.detach()
+    if math.isfinite(float(whole)):
+        return
+    parts = {name: float(weights[name] * term.detach()) for name, term in terms.items()}
+    if critic_term is not None:
+        parts["critics"] = float(critic_term.detach())
+    parts["total"] = float(total.detach())
+    name = next((name for name, value in parts.items() if not math.isfinite(value)), "total")
+    raise _NotFinite(name, parts[name])
+
+
+def _divergence(found: _NotFinite, step: int, batches: Batches) -> str:
+    name, value = found.args
+    return (
+        f"loss term {name!r} is {value} at step {step + 1}, so training stops; the last state that was kept is whole."
+        f" A lower learning rate may help, or a look at the step's samples: {', '.join(batches.sample_ids(step))}"
+    )
+
+
 def _precision(settings: OptimiserParams, device: torch.device) -> contextlib.AbstractContextManager:
     if settings.precision == "float32":
         return contextlib.nullcontext()
@@ -188,17 +221,17 @@ def _precision(settings: OptimiserParams, device: torch.device) -> contextlib.Ab
 def _log(state: State, sums: dict[str, Tensor], bar: tqdm) -> None:
     count = (state.step - 1) % LOG_EVERY + 1
     row = {name: float(value) / count for name, value in sums.items()}
-    for name, value in row.items():
-        if not math.isfinite(value):
-            raise Diverged(f"loss term {name!r} is {value} near step {state.step}; a lower learning rate may help")
     state.log.append({"step": state.step, **row})
     bar.set_postfix({name: f"{value:.3g}" for name, value in row.items()}, refresh=False)
 
 
 def save_state(path: Path, state: State) -> None:
     """Keep the state for a resume, whole or not at all."""
+    # By way of memory: writing a file itself, torch does not say that the disk is full.
+    buffer = io.BytesIO()
+    torch.save(state.dump(), buffer)
     with atomic_path(path) as temporary:
-        torch.save(state.dump(), temporary)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:
