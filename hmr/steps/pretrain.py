@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-import torch
+from torch import nn
 
-from hmr.device import pick_device, reproducible
+from hmr.device import pick_device
 from hmr.errors import UserError
-from hmr.params import TrainParams, load_params, pretraining_facts, to_plain
+from hmr.params import load_params, pretraining_facts
 from hmr.training import loop, pretrain, runs
 from hmr.training.inputs import batches_of
 
@@ -38,33 +38,21 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{args.params}: train.pretraining.steps is 0, so there is nothing to pre-train")
     params = pretrain.pretraining(params)
     device = pick_device(args.device)
-    origin = {
-        "variant": NAME,
-        "train": to_plain(params),
-        "inputs": runs.input_hashes(args.data),
-        "code_sha256": runs.loaded_code_sha256(),
-    }
-    decisive = {**origin, "train": pretraining_facts(params), "device": device.type, "torch": torch.__version__}
-    folder = args.runs / f"{NAME}-{runs.fingerprint(decisive)}"
-    if runs.is_finished(folder):
-        print(f"{NAME}: already trained with these parameters, data and code; taken from {folder}")
-    else:
-        with reproducible(params.optimiser.torch_threads):
-            _train(args, params, origin, folder, device)
-    runs.hand_out(folder, args.out)
 
+    def train(keep: Path) -> tuple[nn.Module, runs.Log]:
+        state = pretrain.new_state(params, device)
+        loop.resume(state, keep, device, name=NAME)
+        batches = batches_of(args.data, params)
+        loop.run(state, params, pretrain.objective, pretrain.WEIGHTS, batches, device, workers=args.workers, keep=keep)
+        return state.network.encoder, state.log
 
-def _train(args: argparse.Namespace, params: TrainParams, origin: dict, folder: Path, device: torch.device) -> None:
-    state = pretrain.new_state(params, device)
-    loop.resume(state, folder / runs.STATE, device, name=NAME)
-    loop.run(
-        state,
+    runs.make(
+        NAME,
         params,
-        pretrain.objective,
-        pretrain.WEIGHTS,
-        batches_of(args.data, params),
-        device,
-        workers=args.workers,
-        keep=folder / runs.STATE,
+        facts=pretraining_facts(params),
+        inputs=args.data,
+        root=args.runs,
+        device=device,
+        train=train,
+        out=args.out,
     )
-    runs.finish(folder, state.network.encoder, state.log, origin)

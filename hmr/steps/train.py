@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hmr.body.model import BodyModel
-from hmr.device import pick_device, reproducible
+from hmr.device import pick_device
 from hmr.errors import UserError
 from hmr.mocap.pool import open_pool
 from hmr.params import TrainParams, effective, load_params, to_plain
@@ -20,8 +19,9 @@ _HELP = """
 Trains a variant of params.yaml's `train` section: `train` itself with the overlay `train.variants.VARIANT`.
 Interrupted, it goes on where it was; asked again for a finished training, it hands the result out at once.
 
-  hmr train unpaired --data results/normalize/lsp_extended-train.h5 \\
-      --mocap results/mocap/pool.h5 --body results/body/body.npz --out unpaired.safetensors
+  hmr train unpaired --data results/normalize/{lsp,lsp_extended,coco}-train.h5 \\
+      --mocap results/mocap/pool.h5 --body results/body/body.npz \\
+      --encoder results/train/encoder/checkpoint.safetensors --out unpaired.safetensors
 """
 
 
@@ -46,37 +46,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     params = load_params(args.params).variant(args.variant)
     device = pick_device(args.device)
-    origin = {
-        "variant": args.variant,
-        "train": to_plain(params),
-        "inputs": runs.input_hashes([*args.data, args.mocap, args.body, *([args.encoder] if args.encoder else [])]),
-        "code_sha256": runs.loaded_code_sha256(),
-    }
-    decisive = {**origin, "train": effective(params), "device": device.type, "torch": torch.__version__}
-    folder = args.runs / f"{args.variant}-{runs.fingerprint(decisive)}"
-    if runs.is_finished(folder):
-        print(f"{args.variant}: already trained with these parameters, data and code; taken from {folder}")
-    else:
-        with reproducible(params.optimiser.torch_threads):
-            _train(args, params, origin, folder, device)
-    runs.hand_out(folder, args.out)
+    encoder = [args.encoder] if args.encoder else []
 
+    def train(keep: Path) -> tuple[nn.Module, runs.Log]:
+        pool = open_pool(args.mocap)
+        state = loop.new_state(params, mean_start(pool), device, _encoder(args.encoder, params))
+        loop.resume(state, keep, device, name=args.variant)
+        loop.train(
+            state,
+            params,
+            body=BodyModel.load(args.body).for_keypoints().to(device),
+            batches=batches_of(args.data, params),
+            draw_real=real_bodies(pool, params, device),
+            device=device,
+            workers=args.workers,
+            keep=keep,
+        )
+        return state.network, state.log
 
-def _train(args: argparse.Namespace, params: TrainParams, origin: dict, folder: Path, device: torch.device) -> None:
-    pool = open_pool(args.mocap)
-    state = loop.new_state(params, mean_start(pool), device, _encoder(args.encoder, params))
-    loop.resume(state, folder / runs.STATE, device, name=args.variant)
-    state = loop.train(
-        state,
+    runs.make(
+        args.variant,
         params,
-        body=BodyModel.load(args.body).for_keypoints().to(device),
-        batches=batches_of(args.data, params),
-        draw_real=real_bodies(pool, params, device),
+        facts=effective(params),
+        inputs=[*args.data, args.mocap, args.body, *encoder],
+        root=args.runs,
         device=device,
-        workers=args.workers,
-        keep=folder / runs.STATE,
+        train=train,
+        out=args.out,
     )
-    runs.finish(folder, state.network, state.log, origin)
 
 
 def _encoder(path: Path | None, params: TrainParams) -> dict[str, Tensor] | None:

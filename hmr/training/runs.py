@@ -10,18 +10,56 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
+from hmr.device import reproducible
 from hmr.files import atomic_path, sha256_file
+from hmr.params import TrainParams, to_plain
 from hmr.training.checkpoint import save_checkpoint
+
+Log = Sequence[Mapping[str, float]]
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint.safetensors"
 CURVE = "training.csv"
+
+
+def make(
+    name: str,
+    params: TrainParams,
+    *,
+    facts: Mapping[str, Any],
+    inputs: Iterable[Path],
+    root: Path,
+    device: torch.device,
+    train: Callable[[Path], tuple[nn.Module, Log]],
+    out: Path,
+) -> None:
+    """Write what a training makes to `out`, and its curve beside it.
+
+    `facts` are those of its parameters that decide its outcome. Under `root`, `train` is called with the path where the
+    state is kept and found, unless this very training ended there before.
+    """
+    origin = {
+        "variant": name,
+        "train": to_plain(params),
+        "inputs": input_hashes(inputs),
+        "code_sha256": loaded_code_sha256(),
+    }
+    decisive = {**origin, "train": facts, "device": device.type, "torch": torch.__version__}
+    folder = root / f"{name}-{fingerprint(decisive)}"
+    if is_finished(folder):
+        print(f"{name}: already trained with these parameters, data and code; taken from {folder}")
+    else:
+        with reproducible(params.optimiser.torch_threads):
+            network, log = train(folder / STATE)
+        finish(folder, network, log, origin)
+    hand_out(folder, out)
 
 
 def loaded_code_sha256() -> str:
@@ -46,7 +84,7 @@ def is_finished(folder: Path) -> bool:
     return (folder / CHECKPOINT).is_file()
 
 
-def finish(folder: Path, network: nn.Module, log: Sequence[Mapping[str, float]], origin: dict[str, Any]) -> None:
+def finish(folder: Path, network: nn.Module, log: Log, origin: dict[str, Any]) -> None:
     """Leave a run's result; its state is not needed any more."""
     with atomic_path(folder / CURVE) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, log[0].keys())
