@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
 
@@ -94,6 +94,8 @@ class MocapParams:
 
 @dataclass(frozen=True)
 class EncoderParams:
+    form: Literal["preactivation", "torchvision"]  # the paper's ResNet v2, or the v1 of torchvision and timm
+    weights: str  # "none", or the path of a state dictionary with exactly the encoder's names
     blocks: tuple[int, ...]  # residual units of each of the four stages
     width: int  # channels after the first convolution; 64 in ResNet-50
     bottleneck: bool
@@ -124,7 +126,7 @@ class OptimiserParams:
     warmup_steps: int
     final_lr_fraction: float  # cosine decay to this fraction; 1 keeps the rate constant
     weight_decay: float
-    precision: str  # "float32" or "bfloat16"
+    precision: Literal["float32", "bfloat16"]  # "float32" or "bfloat16"
     torch_threads: int  # the order of float sums depends on it, so it is a parameter
 
 
@@ -153,6 +155,7 @@ class TrainParams:
     joints_2d_weight: float
     joints_3d_weight: float
     smpl_weight: float
+    supervise_every_iteration: bool  # labels count on each round of the regressor; False: on the last, as in the paper
     datasets_2d: tuple[str, ...]
     datasets_3d: tuple[str, ...]
     critics: CriticParams
@@ -326,6 +329,11 @@ def _convert(kind: Any, value: Any, origin: str, where: str) -> Any:
             raise UserError(f"{origin}: {where}: expected a list, found {value!r}")
         item = typing.get_args(kind)[0]
         return tuple(_convert(item, entry, origin, f"{where}[{i}]") for i, entry in enumerate(value))
+    if typing.get_origin(kind) is Literal:
+        if value not in typing.get_args(kind):
+            choices = " or ".join(typing.get_args(kind))
+            raise UserError(f"{origin}: {where}: expected {choices}, found {value!r}")
+        return value
     if typing.get_origin(kind) is dict:
         item = typing.get_args(kind)[1]
         return {k: _convert(item, v, origin, f"{where}.{k}") for k, v in _mapping(value, origin, where).items()}

@@ -40,6 +40,12 @@ class Batch:
         """The same batch on another device."""
         return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
 
+    def repeat(self, times: int) -> "Batch":
+        """The labels so many times one after another, as several iterations' predictions want them."""
+        if times == 1:
+            return self
+        return Batch(**{name: torch.cat([value] * times) for name, value in vars(self).items()})
+
 
 class Pool:
     """Several stores as one long list of samples."""

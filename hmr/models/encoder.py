@@ -4,9 +4,15 @@ Blocks (3, 4, 6, 3), width 64 with bottlenecks is ResNet-50 v2. Like the code's,
 in the last unit of a stage, and averages the last feature map.
 """
 
+from pathlib import Path
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from hmr.models.resnet import ResNet
+from hmr.models.weights import load_encoder
+from hmr.params import EncoderParams
 
 # ASSUME: batch norm's momentum and epsilon are the defaults of the library behind the method's code (0.997, 1e-5);
 # short trainings need statistics that follow faster, so momentum is 0.99 here (0.01 in torch's sense).
@@ -67,3 +73,15 @@ class Encoder(nn.Module):
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
         return torch.relu(self.norm(self.units(self.stem(image)))).mean((2, 3))
+
+
+def make_encoder(params: EncoderParams) -> Encoder | ResNet:
+    """The encoder that the parameters describe, with random weights."""
+    kind = Encoder if params.form == "preactivation" else ResNet
+    return kind(blocks=params.blocks, width=params.width, bottleneck=params.bottleneck)
+
+
+def start_encoder(encoder: Encoder | ResNet, params: EncoderParams) -> None:
+    """Give a fresh encoder the weights of the user's own file, if there is one; UserError where they do not fit."""
+    if params.weights != "none":
+        load_encoder(Path(params.weights), encoder)

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from hmr.geometry.rotations import axis_angle_to_rotmat, rotmat_to_axis_angle
-from hmr.models.encoder import Encoder
+from hmr.models.encoder import make_encoder
 from hmr.models.regressor import IterativeRegressor
 from hmr.params import ModelParams
 
@@ -33,8 +33,7 @@ class Network(nn.Module):
 
     def __init__(self, params: ModelParams, start: Float[Tensor, "85"]) -> None:
         super().__init__()
-        shape = params.encoder
-        self.encoder = Encoder(blocks=shape.blocks, width=shape.width, bottleneck=shape.bottleneck)
+        self.encoder = make_encoder(params.encoder)
         self.regressor = IterativeRegressor(
             features=self.encoder.features,
             hidden=params.hidden,

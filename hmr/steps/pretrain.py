@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
         NAME,
         params,
         facts=pretraining_facts(params),
-        inputs=args.data,
+        inputs=[*args.data, *runs.own_weights(params)],
         root=args.runs,
         device=device,
         train=train,

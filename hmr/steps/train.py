@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     params = load_params(args.params).variant(args.variant)
     device = pick_device(args.device)
-    encoder = [args.encoder] if args.encoder else []
+    started = [args.encoder] if args.encoder else runs.own_weights(params)
 
     def train(keep: Path) -> tuple[nn.Module, runs.Log]:
         pool = open_pool(args.mocap)
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
         args.variant,
         params,
         facts=effective(params),
-        inputs=[*args.data, args.mocap, args.body, *encoder],
+        inputs=[*args.data, args.mocap, args.body, *started],
         root=args.runs,
         device=device,
         train=train,
@@ -85,7 +85,7 @@ def _encoder(path: Path | None, params: TrainParams) -> dict[str, Tensor] | None
             "--encoder: expected what 'hmr pretrain' made, as params.yaml's train.pretraining.steps is not 0"
         )
     checkpoint = load_checkpoint(path)
-    if (found := checkpoint.origin["train"]["model"]["encoder"]) != (wanted := to_plain(params.model.encoder)):
+    if (found := to_plain(checkpoint.params.model.encoder)) != (wanted := to_plain(params.model.encoder)):
         raise UserError(
             f"{path}: expected an encoder with {wanted}, found {found}; set the variant's pretraining.steps to 0, or"
             " pre-train again with these parameters"

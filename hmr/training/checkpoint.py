@@ -27,13 +27,19 @@ class Checkpoint:
     @property
     def params(self) -> TrainParams:
         """The parameters that the network was trained with."""
-        return parse_train(self.origin["train"])
+        return parse_train(_complete(self.origin["train"]))
 
     def network(self) -> Network:
         """The network with these weights, ready to predict."""
         network = Network(self.params.model, self.weights["regressor.start"])
         network.load_state_dict(self.weights)
         return network.eval()
+
+
+def _complete(train: dict[str, Any]) -> dict[str, Any]:
+    """With what trainings did before they could be told to do otherwise."""
+    encoder = {"form": "preactivation", "weights": "none", **train["model"]["encoder"]}
+    return {"supervise_every_iteration": False, **train, "model": {**train["model"], "encoder": encoder}}
 
 
 def save_checkpoint(path: Path, network: nn.Module, origin: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from hmr.errors import UserError
 from hmr.files import atomic_path
 from hmr.losses import weighted_sum
 from hmr.models.critics import Critics
+from hmr.models.encoder import start_encoder
 from hmr.models.hmr import Network
 from hmr.params import OptimiserParams, TrainParams
 from hmr.training.objective import RealBodies, encoder_weights, step_terms
@@ -66,11 +67,16 @@ class State:
 def new_state(
     params: TrainParams, start: Tensor, device: torch.device, encoder: Mapping[str, Tensor] | None = None
 ) -> State:
-    """A fresh network, its encoder with these weights if any, and fresh critics unless their weight is zero."""
+    """A fresh network and fresh critics, unless their weight is zero.
+
+    The encoder has the pre-trained weights given here, else those of the user's own file, else random ones.
+    """
     torch.manual_seed(params.seed)
     network = Network(params.model, start)
     if encoder is not None:
         network.encoder.load_state_dict(encoder)
+    else:
+        start_encoder(network.encoder, params.model.encoder)
     network.to(device, memory_format=torch.channels_last)
     wanted, settings = params.critics, params.optimiser
     critics = Critics(factorised=wanted.factorised, hidden=wanted.hidden).to(device) if params.adv_weight else None

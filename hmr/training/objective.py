@@ -42,11 +42,13 @@ def step_terms(
 ) -> tuple[dict[str, Tensor], Tensor | None]:
     """The encoder's loss terms by name, and the critics' loss.
 
-    Keypoints and 3D labels count on the last iteration, the critics on every one (section 3.2 says why). Critics and
+    Keypoints and 3D labels count on the last iteration, the critics on every one (section 3.2 says why);
+    `supervise_every_iteration` takes the labels' mean over all iterations instead. Critics and
     encoder are kept apart: the encoder's term goes through frozen critics, the critics' through detached bodies.
     """
     thetas = network(network_input(batch.image))
-    terms = _label_terms(thetas[-1].float(), body, batch, with_3d=bool(params.datasets_3d))
+    labelled = thetas if params.supervise_every_iteration else thetas[-1:]
+    terms = _label_terms(labelled.float().flatten(0, 1), body, batch.repeat(len(labelled)), params)
     if critics is None or real is None:
         return terms, None
     every = read_theta(thetas.float().flatten(0, 1))
@@ -57,7 +59,7 @@ def step_terms(
     return terms, losses.critic_loss(real_scores=scores[:count], fake_scores=scores[count:])
 
 
-def _label_terms(theta: Tensor, body: BodyModel, batch: Batch, *, with_3d: bool) -> dict[str, Tensor]:
+def _label_terms(theta: Tensor, body: BodyModel, batch: Batch, params: TrainParams) -> dict[str, Tensor]:
     pred = read_theta(theta)
     posed = body(betas=pred.betas, full_pose_rotmat=pred.full_pose_rotmat)
     keypoints = body.keypoints(posed.vertices)
@@ -68,7 +70,7 @@ def _label_terms(theta: Tensor, body: BodyModel, batch: Batch, *, with_3d: bool)
             visible=batch.visible,
         )
     }
-    if with_3d:
+    if params.datasets_3d:
         terms["joints_3d"] = losses.joints_3d_loss(
             pred_joints=keypoints[:, :14], gt_joints=batch.joints_3d_m, has_joints_3d=batch.has_joints_3d
         )

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from hmr.data.loader import Batch
 from hmr.losses import joints_2d_loss
-from hmr.models.encoder import Encoder
+from hmr.models.encoder import Encoder, make_encoder, start_encoder
 from hmr.models.hmr import network_input
+from hmr.models.resnet import ResNet
 from hmr.params import TrainParams
 from hmr.training.loop import State, adam
 
@@ -25,7 +26,7 @@ WEIGHTS = {"joints_2d": 1.0}
 class KeypointNetwork(nn.Module):
     """An encoder and the head that reads 19 keypoints in [-1, 1] from its features."""
 
-    def __init__(self, encoder: Encoder, hidden: int) -> None:
+    def __init__(self, encoder: Encoder | ResNet, hidden: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = nn.Sequential(
@@ -44,10 +45,10 @@ def pretraining(params: TrainParams) -> TrainParams:
 
 
 def new_state(params: TrainParams, device: torch.device) -> State:
-    """A fresh encoder and head."""
+    """A fresh encoder and head; the encoder with the user's own weights, if there are any."""
     torch.manual_seed(params.seed)
-    shape = params.model.encoder
-    encoder = Encoder(blocks=shape.blocks, width=shape.width, bottleneck=shape.bottleneck)
+    encoder = make_encoder(params.model.encoder)
+    start_encoder(encoder, params.model.encoder)
     network = KeypointNetwork(encoder, params.model.hidden).to(device, memory_format=torch.channels_last)
     optimiser = adam(network, params.optimiser)
     return State(network=network, critics=None, encoder_optimiser=optimiser, critic_optimiser=None, step=0, log=[])

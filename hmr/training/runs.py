@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from hmr.device import reproducible
+from hmr.errors import UserError
 from hmr.files import atomic_path, sha256_file
 from hmr.params import TrainParams, to_plain
 from hmr.training.checkpoint import save_checkpoint
@@ -60,6 +61,17 @@ def make(
             network, log = train(folder / STATE)
         finish(folder, network, log, origin)
     hand_out(folder, out)
+
+
+def own_weights(params: TrainParams) -> list[Path]:
+    """The user's own file that the encoder starts from, if there is one."""
+    wanted = params.model.encoder.weights
+    if wanted != "none" and not Path(wanted).is_file():
+        raise UserError(
+            f"train.model.encoder.weights: expected a file of weights at {wanted}, found nothing; put it there, or set"
+            " the key to none"
+        )
+    return [] if wanted == "none" else [Path(wanted)]
 
 
 def loaded_code_sha256() -> str:

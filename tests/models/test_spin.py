@@ -66,7 +66,7 @@ def test_rounds_are_written_out_by_hand(tmp_path, weights):
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
         start = torch.cat((network.init_pose, network.init_shape, network.init_cam), 1)
-        state = torch.cat((network.features(image), start), 1)
+        state = torch.cat((network.encode(image), start), 1)
         hidden = (state @ weights["fc1.weight"].T + weights["fc1.bias"]) @ weights["fc2.weight"].T + weights["fc2.bias"]
         camera = network.init_cam + hidden @ weights["deccam.weight"].T + weights["deccam.bias"]
         betas = network.init_shape + hidden @ weights["decshape.weight"].T + weights["decshape.bias"]

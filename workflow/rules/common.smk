@@ -75,6 +75,18 @@ def pretrained_encoder(wildcards):
     return ["results/train/encoder/checkpoint.safetensors"] if wanted else []
 
 
+def own_weights(train):
+    """The user's own file that an encoder starts from, once it is there; until then the step says what is missing."""
+    path = train.model.encoder.weights
+    return [path] if path != "none" and Path(path).is_file() else []
+
+
+def variant_weights(wildcards):
+    """The same for a variant that no pre-training of ours comes before."""
+    train = params.variant(wildcards.variant)
+    return [] if train.pretraining.steps else own_weights(train)
+
+
 def training_params(wildcards):
     """What a variant's training really depends on."""
     return effective(params.variant(wildcards.variant))

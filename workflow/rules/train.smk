@@ -13,6 +13,7 @@ include: "common.smk"
 rule pretrain_encoder:
     input:
         code=code("pretrain"),
+        weights=own_weights(params.train),
         data=expand("results/normalize/{dataset}-train.h5", dataset=params.train.datasets_2d),
     output:
         encoder="results/train/encoder/checkpoint.safetensors",
@@ -33,6 +34,7 @@ rule train_variant:
     input:
         code=code("train"),
         encoder=pretrained_encoder,
+        weights=variant_weights,
         data=training_data,
         pool="results/mocap/pool.h5",
         body="results/body/body.npz",
