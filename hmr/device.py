@@ -17,6 +17,8 @@ def pick_device(name: str) -> torch.device:
         raise UserError(f"--device {name}: expected auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: no usable GPU found; use --device cpu")
+    if name == "cuda" and "LOCAL_RANK" in os.environ:  # one of several processes: each has a GPU of its own
+        return torch.device(name, int(os.environ["LOCAL_RANK"]))
     return torch.device(name)
 
 

@@ -122,6 +122,7 @@ class CriticParams:
 class OptimiserParams:
     steps: int
     batch_size: int
+    accumulate: int  # parts that a batch goes through in, where memory is short; norms see each part alone
     learning_rate: float
     warmup_steps: int
     final_lr_fraction: float  # cosine decay to this fraction; 1 keeps the rate constant

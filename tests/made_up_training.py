@@ -41,6 +41,7 @@ PARAMS = TrainParams(
     optimiser=OptimiserParams(
         steps=40,
         batch_size=8,
+        accumulate=1,
         learning_rate=2e-3,
         warmup_steps=5,
         final_lr_fraction=0.1,

@@ -26,6 +26,10 @@ class Views:
     scale: Float[ndarray, "batch"]
     flip: Bool[ndarray, "batch"]
 
+    def rows(self, mask: Bool[ndarray, "batch"]) -> "Views":
+        """Some of the views."""
+        return Views(self.jitter_px[mask], self.scale[mask], self.flip[mask])
+
 
 def plain_views(count: int, scale: float = 1.0) -> Views:
     """The centre of the crop, at reference scale unless told otherwise, as evaluation sees it."""

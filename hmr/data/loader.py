@@ -24,6 +24,26 @@ _COLUMNS = ("keypoints_2d_px", "visible", "joints_3d_m", "has_joints_3d", "pose_
 
 
 @dataclass(frozen=True)
+class Part:
+    """Rows `index`, `index` + `of`, ... of a batch. Every part has its share of each pool, as parts are combed out."""
+
+    index: int
+    of: int
+
+    @property
+    def rows(self) -> slice:
+        """The part's rows."""
+        return slice(self.index, None, self.of)
+
+    def part(self, index: int, of: int) -> "Part":
+        """A part of this part, as one of the whole."""
+        return Part(self.index + self.of * index, self.of * of)
+
+
+WHOLE = Part(0, 1)
+
+
+@dataclass(frozen=True)
 class Batch:
     """A batch as it leaves the loader, before it is moved to a device."""
 
@@ -39,6 +59,10 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
         return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+    def part(self, part: Part) -> "Batch":
+        """Some of its rows."""
+        return self if part == WHOLE else Batch(**{name: value[part.rows] for name, value in vars(self).items()})
 
     def repeat(self, times: int) -> "Batch":
         """The labels so many times one after another, as several iterations' predictions want them."""
@@ -94,7 +118,7 @@ class Pool:
 
 
 class Batches(Dataset):
-    """Item `t` is batch `t`."""
+    """Item `t` is batch `t`, or the part of it that is asked for: what is in it does not depend on that."""
 
     def __init__(
         self,
@@ -105,6 +129,7 @@ class Batches(Dataset):
         image_px: int,
         augmentation: AugmentationParams,
         seed: int,
+        part: Part = WHOLE,
     ) -> None:
         self.pools, self.steps, self.image_px, self.augmentation, self.seed = (
             list(pools),
@@ -114,6 +139,7 @@ class Batches(Dataset):
             seed,
         )
         share, left = divmod(batch_size, len(self.pools))
+        self.part = part
         self.counts = [share + (i < left) for i in range(len(self.pools))]
         self._order = lru_cache(maxsize=2 * len(self.pools))(self._shuffled)
 
@@ -137,25 +163,35 @@ class Batches(Dataset):
         return np.array([self._order(pool, int(place // size))[place % size] for place in places], np.int64)
 
     def sample_ids(self, step: int) -> list[str]:
-        """The names of batch `step`'s samples, in its order."""
-        return [pool.sample_id(int(i)) for number, pool in enumerate(self.pools) for i in self.indices(step, number)]
+        """The names of the samples of batch `step`, or of the part of it, in its order."""
+        samples = [(pool, int(i)) for number, pool in enumerate(self.pools) for i in self.indices(step, number)]
+        return [pool.sample_id(index) for pool, index in samples[self.part.rows]]
 
     def __getitem__(self, step: int) -> Batch:
         cv2.setNumThreads(0)
         rng = np.random.default_rng((self.seed, 2, step))
-        parts = [self._part(pool, self.indices(step, number), rng) for number, pool in enumerate(self.pools)]
+        starts = np.cumsum([0, *self.counts])
+        mine = np.zeros(starts[-1], bool)
+        mine[self.part.rows] = True
+        parts = [
+            self._part(pool, self.indices(step, number), mine[starts[number] : starts[number + 1]], rng)
+            for number, pool in enumerate(self.pools)
+        ]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return Batch(**{name: torch.from_numpy(value) for name, value in joined.items()})
 
-    def _part(self, pool: Pool, indices: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def _part(
+        self, pool: Pool, indices: np.ndarray, mine: np.ndarray, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        views = augment.random_views(len(indices), self.augmentation, rng).rows(mine)
+        indices = indices[mine]
         labels = {name: column[indices] for name, column in pool.columns.items()}
-        views = augment.random_views(len(indices), self.augmentation, rng)
         matrices = augment.view_matrices(views, crop_px=pool.crop_px, image_px=self.image_px)
         images = [augment.warp(pool.crop(i), m, self.image_px) for i, m in zip(indices, matrices, strict=True)]
         keypoints = augment.move_keypoints(labels["keypoints_2d_px"], matrices, views)
         visible = augment.flip_rows(labels["visible"], augment.COCOPLUS_19.flip, views.flip)
         return {
-            "image": np.stack(images),
+            "image": np.stack(images) if images else np.empty((0, self.image_px, self.image_px, 3), np.uint8),
             "keypoints_norm": _filled(augment.to_norm(keypoints, self.image_px), visible),
             "visible": visible,
             "joints_3d_m": _filled(augment.flip_joints_3d(labels["joints_3d_m"], views.flip), labels["has_joints_3d"]),

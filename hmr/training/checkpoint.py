@@ -39,7 +39,8 @@ class Checkpoint:
 def _complete(train: dict[str, Any]) -> dict[str, Any]:
     """With what trainings did before they could be told to do otherwise."""
     encoder = {"form": "preactivation", "weights": "none", **train["model"]["encoder"]}
-    return {"supervise_every_iteration": False, **train, "model": {**train["model"], "encoder": encoder}}
+    given = {"model": {**train["model"], "encoder": encoder}, "optimiser": {"accumulate": 1, **train["optimiser"]}}
+    return {"supervise_every_iteration": False, **train, **given}
 
 
 def save_checkpoint(path: Path, network: nn.Module, origin: dict[str, Any]) -> None:

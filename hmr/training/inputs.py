@@ -11,6 +11,7 @@ from hmr.errors import UserError
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap.pool import MocapPool
 from hmr.params import TrainParams, training_inputs
+from hmr.training import processes
 from hmr.training.loop import DrawReal
 from hmr.training.objective import RealBodies
 
@@ -32,6 +33,7 @@ def batches_of(data: list[Path], params: TrainParams) -> Batches:
         image_px=params.model.image_px,
         augmentation=params.augmentation,
         seed=params.seed,
+        part=processes.share(),
     )
 
 

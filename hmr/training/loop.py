@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from hmr.body.model import BodyModel
-from hmr.data.loader import Batch, Batches, iterate
+from hmr.data.loader import Batch, Batches, Part, iterate
 from hmr.errors import UserError
 from hmr.files import atomic_path
 from hmr.losses import weighted_sum
@@ -25,14 +25,15 @@ from hmr.models.critics import Critics
 from hmr.models.encoder import start_encoder
 from hmr.models.hmr import Network
 from hmr.params import OptimiserParams, TrainParams
-from hmr.training.objective import RealBodies, encoder_weights, step_terms
+from hmr.training import processes
+from hmr.training.objective import Losses, RealBodies, counted, encoder_weights, step_terms
 
 SAVE_EVERY_S = 60.0
 LOG_EVERY = 25
 
 DrawReal = Callable[[int], RealBodies]
-Objective = Callable[["State", Batch], tuple[dict[str, Tensor], Tensor | None]]
-"""A step's loss terms by name, and what the critics pay where there are any."""
+Objective = Callable[["State", Batch, Part], Losses]
+"""What some rows of a step's batch cost, and which part of it they are."""
 
 
 class Diverged(UserError):
@@ -77,6 +78,7 @@ def new_state(
         network.encoder.load_state_dict(encoder)
     else:
         start_encoder(network.encoder, params.model.encoder)
+    processes.share_norms(network)
     network.to(device, memory_format=torch.channels_last)
     wanted, settings = params.critics, params.optimiser
     critics = Critics(factorised=wanted.factorised, hidden=wanted.hidden).to(device) if params.adv_weight else None
@@ -123,8 +125,8 @@ def train(
 def paper_objective(params: TrainParams, body: BodyModel, draw_real: DrawReal) -> Objective:
     """What a step of the paper's training minimises."""
 
-    def objective(state: State, batch: Batch) -> tuple[dict[str, Tensor], Tensor | None]:
-        real = draw_real(state.step) if state.critics is not None else None
+    def objective(state: State, batch: Batch, part: Part) -> Losses:
+        real = draw_real(state.step).part(part, params.optimiser.batch_size) if state.critics is not None else None
         return step_terms(state.network, state.critics, body, batch, real, params)
 
     return objective
@@ -142,8 +144,10 @@ def run(
     keep: Path | None = None,
 ) -> State:
     """Run the remaining steps. `keep` is where the state is kept, about once a minute, for a later resume."""
+    _check_parts(params.optimiser)
     saved = time.monotonic()
-    bar = tqdm(total=len(batches), initial=state.step, unit="step", mininterval=5, disable=None)
+    first = processes.is_first()
+    bar = tqdm(total=len(batches), initial=state.step, unit="step", mininterval=5, disable=None if first else True)
     sums: dict[str, Tensor] = {}
     with bar:
         for batch in iterate(batches, first=state.step, workers=workers):
@@ -151,13 +155,13 @@ def run(
                 terms = step(state, params, objective, weights, batch.to(device), device)
             except _NotFinite as found:
                 raise Diverged(_divergence(found, state.step, batches)) from None
-            sums = {name: sums.get(name, 0) + term.detach() for name, term in terms.items()}
+            sums = {name: sums.get(name, 0) + term for name, term in terms.items()}
             state.step += 1
             bar.update()
             if state.step % LOG_EVERY == 0 or state.step == len(batches):
                 _log(state, sums, bar)
                 sums = {}
-                if keep is not None and time.monotonic() - saved > SAVE_EVERY_S:
+                if keep is not None and first and time.monotonic() - saved > SAVE_EVERY_S:
                     save_state(keep, state)
                     saved = time.monotonic()
     return state
@@ -171,24 +175,66 @@ def step(
     batch: Batch,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """One step of the encoder and, with the same bodies, one of the critics."""
-    torch.manual_seed(params.seed * 1_000_003 + state.step)
+    """One step of the encoder and, with the same bodies, one of the critics. All that it returns is to be summed over
+    processes.
+
+    The batch goes through in `accumulate` parts, each divided by what the whole batch counts. `batch` is this
+    process's own.
+    """
+    own, count = processes.share(), params.optimiser.accumulate
+    torch.manual_seed(params.seed * 1_000_003 + state.step + (own.index << 40))
     state.network.train()
     for group in state.encoder_optimiser.param_groups:
         group["lr"] = learning_rate(params.optimiser, state.step)
-    with _precision(params.optimiser, device):
-        terms, critic_term = objective(state, batch)
+    optimisers = [o for o in (state.encoder_optimiser, state.critic_optimiser) if o is not None]
+    for optimiser in optimisers:
+        optimiser.zero_grad(set_to_none=True)
+    parts = [batch.part(Part(k, count)) for k in range(count)]
+    counts = [counted(part) for part in parts]
+    whole = processes.total(torch.stack([sum(c[name] for c in counts) for name in counts[0]]))
+    sums: dict[str, Tensor] = {}
+    for k, (part, here) in enumerate(zip(parts, counts, strict=True)):
+        share = {name: n / all_.clamp_min(1) for (name, n), all_ in zip(here.items(), whole, strict=True)}
+        with _precision(params.optimiser, device):
+            losses = objective(state, part, own.part(k, count))
+        figures = _backward(losses, share, weights)
+        sums = {name: sums.get(name, 0) + value for name, value in figures.items()}
+    for optimiser in optimisers:
+        processes.sum_gradients(p for group in optimiser.param_groups for p in group["params"])
+    norm = _gradient_norm(state.network)
+    for optimiser in optimisers:
+        optimiser.step()
+    return {**sums, "gradient_norm": norm / own.of}
+
+
+def _backward(losses: Losses, share: Mapping[str, Tensor], weights: Mapping[str, float]) -> dict[str, Tensor]:
+    """Add a part's share to the gradients; its share of every figure that is logged."""
+    terms = {name: share[name] * term for name, term in losses.terms.items()}
+    critics = None if losses.critics is None else share["critics"] * losses.critics
     total = weighted_sum(terms, weights)
-    _check_finite(terms, weights, total, critic_term)
-    state.encoder_optimiser.zero_grad(set_to_none=True)
+    _check_finite(terms, weights, total, critics)
     total.backward()
-    state.encoder_optimiser.step()
-    if critic_term is not None and state.critic_optimiser is not None:
-        state.critic_optimiser.zero_grad(set_to_none=True)
-        critic_term.backward()
-        state.critic_optimiser.step()
-        terms = {**terms, "critics": critic_term}
-    return {**terms, "total": total}
+    if critics is not None:
+        critics.backward()
+        terms["critics"] = critics
+    seen = {name: share[name] * value for name, value in losses.seen.items()}
+    return {name: value.detach() for name, value in {**terms, "total": total, **seen}.items()}
+
+
+def _gradient_norm(network: nn.Module) -> Tensor:
+    """The length of all gradients as one vector."""
+    norm = torch.nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
+    if not math.isfinite(float(norm)):
+        raise _NotFinite("gradient_norm", float(norm))
+    return norm
+
+
+def _check_parts(settings: OptimiserParams) -> None:
+    if (parts := settings.accumulate * processes.share().of) > settings.batch_size or settings.accumulate < 1:
+        raise UserError(
+            f"train.optimiser: a batch of {settings.batch_size} cannot be cut into {parts} parts (accumulate times"
+            " processes); lower accumulate, start fewer processes or raise batch_size"
+        )
 
 
 class _NotFinite(ArithmeticError):
@@ -213,7 +259,7 @@ def _check_finite(
 def _divergence(found: _NotFinite, step: int, batches: Batches) -> str:
     name, value = found.args
     return (
-        f"loss term {name!r} is {value} at step {step + 1}, so training stops; the last state that was kept is whole."
+        f"{name!r} is {value} at step {step + 1}, so training stops; the last state that was kept is whole."
         f" A lower learning rate may help, or a look at the step's samples: {', '.join(batches.sample_ids(step))}"
     )
 
@@ -226,7 +272,8 @@ def _precision(settings: OptimiserParams, device: torch.device) -> contextlib.Ab
 
 def _log(state: State, sums: dict[str, Tensor], bar: tqdm) -> None:
     count = (state.step - 1) % LOG_EVERY + 1
-    row = {name: float(value) / count for name, value in sums.items()}
+    whole = processes.total(torch.stack(list(sums.values()))) / count
+    row = dict(zip(sums, whole.tolist(), strict=True))
     state.log.append({"step": state.step, **row})
     bar.set_postfix({name: f"{value:.3g}" for name, value in row.items()}, refresh=False)
 
@@ -251,4 +298,5 @@ def resume(state: State, kept: Path, device: torch.device, *, name: str) -> None
     """Go on from a kept state, if there is one, and say so."""
     if (dumped := load_state(kept, device)) is not None:
         state.restore(dumped)
-        print(f"{name}: going on from step {state.step}")
+        if processes.is_first():
+            print(f"{name}: going on from step {state.step}")

@@ -1,6 +1,6 @@
 """One training step's mathematics: what the encoder pays and what the critics pay (paper sections 3.1-3.4)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hmr import losses
 from hmr.body.model import BodyModel
-from hmr.data.loader import Batch
+from hmr.data.loader import WHOLE, Batch, Part
 from hmr.geometry.cameras import weak_perspective
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.models.critics import Critics
@@ -22,6 +22,34 @@ class RealBodies:
 
     body_pose_rotmat: Float[Tensor, "real 23 3 3"]
     betas: Float[Tensor, "real 10"]
+
+    def part(self, part: Part, batch_size: int) -> "RealBodies":
+        """Those that stand against a part of the batch: as many, where there is a whole number for each sample."""
+        if part == WHOLE:
+            return self
+        every = (self.body_pose_rotmat, self.betas)
+        return RealBodies(*(bodies.unflatten(0, (-1, batch_size))[:, part.rows].flatten(0, 1) for bodies in every))
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a step, or a part of one, costs: means over what `counted` counts."""
+
+    terms: dict[str, Tensor]  # what the encoder pays, by name
+    critics: Tensor | None = None  # what the critics pay, where there are any
+    seen: dict[str, Tensor] = field(default_factory=dict)  # figures that nobody pays for
+
+
+def counted(batch: Batch) -> dict[str, Tensor]:
+    """Over how many labels or samples each figure of a step is a mean. A term's share of a whole batch goes by this."""
+    rows = torch.tensor(len(batch.visible), device=batch.visible.device)
+    by_rows = dict.fromkeys(("adversarial", "critics", "score_real", "score_predicted"), rows)
+    return {
+        "joints_2d": batch.visible.sum(),
+        "joints_3d": batch.has_joints_3d.sum(),
+        "smpl": batch.has_smpl.sum(),
+        **by_rows,
+    }
 
 
 def encoder_weights(params: TrainParams) -> dict[str, float]:
@@ -39,8 +67,8 @@ def step_terms(
     batch: Batch,
     real: RealBodies | None,
     params: TrainParams,
-) -> tuple[dict[str, Tensor], Tensor | None]:
-    """The encoder's loss terms by name, and the critics' loss.
+) -> Losses:
+    """The encoder's loss terms by name, the critics' loss and what the critics say on average.
 
     Keypoints and 3D labels count on the last iteration, the critics on every one (section 3.2 says why);
     `supervise_every_iteration` takes the labels' mean over all iterations instead. Critics and
@@ -50,13 +78,14 @@ def step_terms(
     labelled = thetas if params.supervise_every_iteration else thetas[-1:]
     terms = _label_terms(labelled.float().flatten(0, 1), body, batch.repeat(len(labelled)), params)
     if critics is None or real is None:
-        return terms, None
+        return Losses(terms)
     every = read_theta(thetas.float().flatten(0, 1))
     pose, betas = every.full_pose_rotmat[:, 1:], every.betas
     terms["adversarial"] = losses.adversarial_loss(_frozen(critics)(pose, betas))
     scores = critics(torch.cat((real.body_pose_rotmat, pose.detach())), torch.cat((real.betas, betas.detach())))
     count = len(real.betas)
-    return terms, losses.critic_loss(real_scores=scores[:count], fake_scores=scores[count:])
+    seen = {"score_real": scores[:count].detach().mean(), "score_predicted": scores[count:].detach().mean()}
+    return Losses(terms, losses.critic_loss(real_scores=scores[:count], fake_scores=scores[count:]), seen)
 
 
 def _label_terms(theta: Tensor, body: BodyModel, batch: Batch, params: TrainParams) -> dict[str, Tensor]:

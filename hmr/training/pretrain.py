@@ -11,13 +11,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hmr.data.loader import Batch
+from hmr.data.loader import Batch, Part
 from hmr.losses import joints_2d_loss
 from hmr.models.encoder import Encoder, make_encoder, start_encoder
 from hmr.models.hmr import network_input
 from hmr.models.resnet import ResNet
 from hmr.params import TrainParams
+from hmr.training import processes
 from hmr.training.loop import State, adam
+from hmr.training.objective import Losses
 
 KEYPOINTS = 19
 WEIGHTS = {"joints_2d": 1.0}
@@ -49,13 +51,15 @@ def new_state(params: TrainParams, device: torch.device) -> State:
     torch.manual_seed(params.seed)
     encoder = make_encoder(params.model.encoder)
     start_encoder(encoder, params.model.encoder)
-    network = KeypointNetwork(encoder, params.model.hidden).to(device, memory_format=torch.channels_last)
+    network = KeypointNetwork(encoder, params.model.hidden)
+    processes.share_norms(network)
+    network.to(device, memory_format=torch.channels_last)
     optimiser = adam(network, params.optimiser)
     return State(network=network, critics=None, encoder_optimiser=optimiser, critic_optimiser=None, step=0, log=[])
 
 
-def objective(state: State, batch: Batch) -> tuple[dict[str, Tensor], None]:
+def objective(state: State, batch: Batch, part: Part) -> Losses:
     """How far the head's keypoints are from the visible labelled ones, in [-1, 1]."""
     pred = state.network(network_input(batch.image)).float()
     loss = joints_2d_loss(pred_keypoints_norm=pred, gt_keypoints_norm=batch.keypoints_norm, visible=batch.visible)
-    return {"joints_2d": loss}, None
+    return Losses({"joints_2d": loss})

@@ -21,6 +21,7 @@ from hmr.device import reproducible
 from hmr.errors import UserError
 from hmr.files import atomic_path, sha256_file
 from hmr.params import TrainParams, to_plain
+from hmr.training import processes
 from hmr.training.checkpoint import save_checkpoint
 
 Log = Sequence[Mapping[str, float]]
@@ -54,13 +55,17 @@ def make(
     }
     decisive = {**origin, "train": facts, "device": device.type, "torch": torch.__version__}
     folder = root / f"{name}-{fingerprint(decisive)}"
-    if is_finished(folder):
-        print(f"{name}: already trained with these parameters, data and code; taken from {folder}")
-    else:
-        with reproducible(params.optimiser.torch_threads):
-            network, log = train(folder / STATE)
-        finish(folder, network, log, origin)
-    hand_out(folder, out)
+    with processes.joined(device):
+        first, found = processes.is_first(), is_finished(folder)
+        if not found:
+            with reproducible(params.optimiser.torch_threads):
+                network, log = train(folder / STATE)
+        elif first:
+            print(f"{name}: already trained with these parameters, data and code; taken from {folder}")
+        if first:
+            if not found:
+                finish(folder, network, log, origin)
+            hand_out(folder, out)
 
 
 def own_weights(params: TrainParams) -> list[Path]:

@@ -70,14 +70,12 @@ def test_every_iteration_is_the_mean_over_iterations(body):
     state = loop.new_state(every, torch.zeros(85), CPU)
     batch = next(iterate(batches(every), first=0, workers=0))
     state.network.eval()
-    both, _ = step_terms(state.network, None, body, batch, None, every)
+    both = step_terms(state.network, None, body, batch, None, every).terms
     alone = []
     for iterations in (1, 2, 3):
         state.network.regressor.iterations = iterations
-        last, _ = step_terms(
-            state.network, None, body, batch, None, dataclasses.replace(every, supervise_every_iteration=False)
-        )
-        alone.append(last)
+        last = dataclasses.replace(every, supervise_every_iteration=False)
+        alone.append(step_terms(state.network, None, body, batch, None, last).terms)
     for name, value in both.items():
         torch.testing.assert_close(value, sum(terms[name] for terms in alone) / 3)
 

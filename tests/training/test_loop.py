@@ -113,12 +113,12 @@ def test_unpaired_training_has_no_3d_terms(body):
 def test_critics_and_encoder_do_not_train_each_other(body):
     state = loop.new_state(PARAMS, torch.zeros(85), CPU)
     batch = next(iterate(batches(PARAMS), first=0, workers=0))
-    terms, critic_term = step_terms(state.network, state.critics, body, batch, draw_real(0), PARAMS)
-    terms["adversarial"].backward(retain_graph=True)
+    costs = step_terms(state.network, state.critics, body, batch, draw_real(0), PARAMS)
+    costs.terms["adversarial"].backward(retain_graph=True)
     assert all(p.grad is None for p in state.critics.parameters())
     assert any(p.grad.abs().sum() > 0 for p in state.network.parameters() if p.grad is not None)
     state.network.zero_grad(set_to_none=True)
-    critic_term.backward()
+    costs.critics.backward()
     assert all(p.grad is None for p in state.network.parameters())
     assert all(p.grad is not None for p in state.critics.parameters())
 
