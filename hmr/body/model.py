@@ -38,7 +38,8 @@ class BodyModel(nn.Module):
         regressor, template, shapedirs = (tensors[name] for name in ("J_regressor", "v_template", "shapedirs"))
         # Vertices come last, so that a vertex' three coordinates are sums over long rows, not tiny products.
         directions = torch.cat((shapedirs, tensors["posedirs"]), -1).permute(1, 0, 2)
-        self._hold(
+        _hold(
+            self,
             v_template=template,
             blend_directions=directions.contiguous(),  # (3, v, 10 + 207)
             skin_weights=tensors["weights"].T.contiguous(),  # (24, v)
@@ -46,17 +47,13 @@ class BodyModel(nn.Module):
             joint_shapedirs=torch.einsum("jv,vck->jck", regressor, shapedirs),
             **_touched(tensors["cocoplus_regressor"]),
         )
-        self.parents = [int(p) if p < 24 else -1 for p in np.asarray(body["kintree_table"][0], np.int64) % 2**32]
-        self.levels = _levels(self.parents)
+        parents = np.asarray(body["kintree_table"][0], np.int64) % 2**32
+        self.skeleton = _Skeleton([int(p) if p < 24 else -1 for p in parents])
 
     @classmethod
     def load(cls, path: Path) -> "BodyModel":
         """Read a body file: the open body, or the user's own SMPL file."""
         return cls(read_body_file(path))
-
-    def _hold(self, **tensors: Tensor) -> None:
-        for name, tensor in tensors.items():
-            self.register_buffer(name, tensor, persistent=False)
 
     def for_keypoints(self) -> "BodyModel":
         """A model with only the vertices that the keypoint regressor touches; its keypoints are the same."""
@@ -68,7 +65,8 @@ class BodyModel(nn.Module):
         nn.Module.__init__(part)
         regressor = self.keypoint_regressor.new_zeros(len(self.keypoint_regressor), len(self.v_template))
         regressor[:, self.keypoint_vertices] = self.keypoint_regressor
-        part._hold(
+        _hold(
+            part,
             v_template=self.v_template[vertex_ids].contiguous(),
             blend_directions=self.blend_directions[:, vertex_ids].contiguous(),
             skin_weights=self.skin_weights[:, vertex_ids].contiguous(),
@@ -76,7 +74,7 @@ class BodyModel(nn.Module):
             joint_shapedirs=self.joint_shapedirs,
             **_touched(regressor[:, vertex_ids]),
         )
-        part.parents, part.levels = self.parents, self.levels
+        part.skeleton = self.skeleton
         return part
 
     def rest_joints(self, betas: Float[Tensor, "*batch 10"]) -> Float[Tensor, "*batch 24 3"]:
@@ -93,7 +91,7 @@ class BodyModel(nn.Module):
         moved = torch.cat((betas, bend), 1) @ self.blend_directions.flatten(0, 1).T  # (b, 3 v)
         corrected = self.v_template.T + moved.unflatten(1, (3, -1))  # (b, 3, v)
         joints_rest = self.rest_joints(betas)
-        turn, place = self._skeleton(rotmat, joints_rest)
+        turn, place = self.skeleton(rotmat, joints_rest)
         offset = place - (turn @ joints_rest[..., None])[..., 0]
         rigid = torch.cat((turn, offset[..., None]), -1).flatten(2)  # (b, 24, 12)
         blended = (rigid.mT @ self.skin_weights).unflatten(1, (3, 4))  # (b, 3, 4, v)
@@ -103,29 +101,51 @@ class BodyModel(nn.Module):
         vertices = vertices.mT.contiguous()
         return PosedBody(vertices.reshape(*batch, len(self.v_template), 3), place.reshape(*batch, 24, 3))
 
-    def _skeleton(
-        self, rotmat: Float[Tensor, "b 24 3 3"], joints_rest: Float[Tensor, "b 24 3"]
-    ) -> tuple[Float[Tensor, "b 24 3 3"], Float[Tensor, "b 24 3"]]:
-        """World rotations and positions of the joints, one depth of the tree at a time."""
-        turns, places = [rotmat[:, :1]], [joints_rest[:, :1]]
-        order = [0]
-        for level in self.levels[1:]:
-            parents = [self.parents[j] for j in level]
-            above = [order.index(p) - (len(order) - turns[-1].shape[1]) for p in parents]
-            turn = turns[-1][:, above]
-            bone = joints_rest[:, level] - joints_rest[:, parents]
-            places.append(places[-1][:, above] + (turn @ bone[..., None])[..., 0])
-            turns.append(turn @ rotmat[:, level])
-            order += level
-        back = [order.index(j) for j in range(len(order))]
-        return torch.cat(turns, 1)[:, back], torch.cat(places, 1)[:, back]
-
     def keypoints(self, vertices: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch 19 3"]:
         """The 19 keypoints (LSP's 14, then nose, eyes, ears) regressed from posed vertices."""
         return self.keypoint_regressor @ vertices[..., self.keypoint_vertices, :]
 
 
+class _Skeleton(nn.Module):
+    """A tree of joints, the first one its root."""
+
+    def __init__(self, parents: list[int]) -> None:
+        super().__init__()
+        levels = _levels(parents)
+        by_depth = [joint for level in levels for joint in level]
+        above = [0] + [levels[k].index(parents[j]) for k, level in enumerate(levels[1:]) for j in level]
+        self.sizes = [len(level) for level in levels]
+        # Indices are made once: a list as an index costs more than the product it serves.
+        _hold(
+            self,
+            parent_of=torch.tensor(parents[1:]),
+            by_depth=torch.tensor(by_depth),
+            above=torch.tensor(above),  # for each joint by depth, the place of its parent among the depth above
+            back=torch.tensor(by_depth).argsort(),
+            last_row=torch.tensor((0.0, 0.0, 0.0, 1.0)),
+        )
+
+    def forward(
+        self, rotmat: Float[Tensor, "b 24 3 3"], joints_rest: Float[Tensor, "b 24 3"]
+    ) -> tuple[Float[Tensor, "b 24 3 3"], Float[Tensor, "b 24 3"]]:
+        """World rotations and positions of the joints, one depth of the tree at a time."""
+        bones = torch.cat((joints_rest[:, :1], joints_rest[:, 1:] - joints_rest.index_select(1, self.parent_of)), 1)
+        local = torch.cat((rotmat, bones[..., None]), -1)
+        local = torch.cat((local, self.last_row.expand(*rotmat.shape[:2], 1, 4)), -2).index_select(1, self.by_depth)
+        world: list[Tensor] = []
+        for joints, above in zip(local.split(self.sizes, 1), self.above.split(self.sizes), strict=True):
+            world.append(world[-1].index_select(1, above) @ joints if world else joints)
+        transforms = torch.cat(world, 1).index_select(1, self.back)
+        return transforms[..., :3, :3], transforms[..., :3, 3]
+
+
 _FLOATS = ("v_template", "shapedirs", "posedirs", "weights", "J_regressor", "cocoplus_regressor")
+
+
+def _hold(module: nn.Module, **tensors: Tensor) -> None:
+    """Buffers that no checkpoint holds."""
+    for name, tensor in tensors.items():
+        module.register_buffer(name, tensor, persistent=False)
 
 
 def _touched(regressor: Float[Tensor, "points verts"]) -> dict[str, Tensor]:
