@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from hmr.body.file import read_body_file
@@ -36,12 +36,11 @@ class BodyModel(nn.Module):
         super().__init__()
         tensors = {key: torch.from_numpy(np.ascontiguousarray(body[key], np.float32)) for key in _FLOATS}
         regressor, template, shapedirs = (tensors[name] for name in ("J_regressor", "v_template", "shapedirs"))
-        # Vertices come last, so that a vertex' three coordinates are sums over long rows, not tiny products.
-        directions = torch.cat((shapedirs, tensors["posedirs"]), -1).permute(1, 0, 2)
         _hold(
             self,
             v_template=template,
-            blend_directions=directions.contiguous(),  # (3, v, 10 + 207)
+            # (217, 3, v): vertices last, so that a vertex' coordinates are sums over long rows, not tiny products
+            blend_directions=torch.cat((shapedirs, tensors["posedirs"]), -1).permute(2, 1, 0).contiguous(),
             skin_weights=tensors["weights"].T.contiguous(),  # (24, v)
             joint_template=regressor @ template,
             joint_shapedirs=torch.einsum("jv,vck->jck", regressor, shapedirs),
@@ -49,6 +48,19 @@ class BodyModel(nn.Module):
         )
         parents = np.asarray(body["kintree_table"][0], np.int64) % 2**32
         self.skeleton = _Skeleton([int(p) if p < 24 else -1 for p in parents])
+        self._arrange(self.skin_weights.argmax(0))
+
+    def _arrange(self, groups: Int[Tensor, "verts"]) -> None:
+        """Put vertices of a group together: those that one joint moves most are corrected by few joints."""
+        order = groups.argsort(stable=True)
+        _hold(
+            self,
+            row_of_vertex=order.argsort(),
+            ordered_template=self.v_template[order].T.contiguous(),  # (3, v)
+            ordered_weights=self.skin_weights[:, order].contiguous(),
+        )
+        together = order.split(groups.bincount().tolist())
+        self.blends = nn.ModuleList(_Blend(self.blend_directions[..., ids]) for ids in together if len(ids))
 
     @classmethod
     def load(cls, path: Path) -> "BodyModel":
@@ -68,13 +80,14 @@ class BodyModel(nn.Module):
         _hold(
             part,
             v_template=self.v_template[vertex_ids].contiguous(),
-            blend_directions=self.blend_directions[:, vertex_ids].contiguous(),
+            blend_directions=self.blend_directions[..., vertex_ids].contiguous(),
             skin_weights=self.skin_weights[:, vertex_ids].contiguous(),
             joint_template=self.joint_template,
             joint_shapedirs=self.joint_shapedirs,
             **_touched(regressor[:, vertex_ids]),
         )
         part.skeleton = self.skeleton
+        part._arrange(torch.zeros_like(vertex_ids))  # too few to be worth several products
         return part
 
     def rest_joints(self, betas: Float[Tensor, "*batch 10"]) -> Float[Tensor, "*batch 24 3"]:
@@ -88,22 +101,34 @@ class BodyModel(nn.Module):
         batch = betas.shape[:-1]
         betas, rotmat = betas.reshape(-1, 10), full_pose_rotmat.reshape(-1, 24, 3, 3)
         bend = (rotmat[:, 1:] - torch.eye(3, dtype=rotmat.dtype, device=rotmat.device)).flatten(1)  # (b, 207)
-        moved = torch.cat((betas, bend), 1) @ self.blend_directions.flatten(0, 1).T  # (b, 3 v)
-        corrected = self.v_template.T + moved.unflatten(1, (3, -1))  # (b, 3, v)
+        coefficients = torch.cat((betas, bend), 1)
+        corrected = self.ordered_template + torch.cat([blend(coefficients) for blend in self.blends], -1)  # (b, 3, v)
         joints_rest = self.rest_joints(betas)
         turn, place = self.skeleton(rotmat, joints_rest)
         offset = place - (turn @ joints_rest[..., None])[..., 0]
         rigid = torch.cat((turn, offset[..., None]), -1).flatten(2)  # (b, 24, 12)
-        blended = (rigid.mT @ self.skin_weights).unflatten(1, (3, 4))  # (b, 3, 4, v)
+        blended = (rigid.mT @ self.ordered_weights).unflatten(1, (3, 4))  # (b, 3, 4, v)
         vertices = blended[:, :, 3]  # (b, 3, v)
         for axis in range(3):
             vertices = torch.addcmul(vertices, blended[:, :, axis], corrected[:, axis : axis + 1])
-        vertices = vertices.mT.contiguous()
+        vertices = vertices.mT.index_select(1, self.row_of_vertex)
         return PosedBody(vertices.reshape(*batch, len(self.v_template), 3), place.reshape(*batch, 24, 3))
 
     def keypoints(self, vertices: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch 19 3"]:
         """The 19 keypoints (LSP's 14, then nose, eyes, ears) regressed from posed vertices."""
         return self.keypoint_regressor @ vertices[..., self.keypoint_vertices, :]
+
+
+class _Blend(nn.Module):
+    """Shape and pose offsets of some vertices, from the coefficients that move them."""
+
+    def __init__(self, directions: Float[Tensor, "coefficients 3 verts"]) -> None:
+        super().__init__()
+        moving = directions.flatten(1).any(1).nonzero()[:, 0]
+        _hold(self, moving=moving, directions=directions[moving].flatten(1).contiguous())
+
+    def forward(self, coefficients: Float[Tensor, "b coefficients"]) -> Float[Tensor, "b 3 verts"]:
+        return (coefficients.index_select(1, self.moving) @ self.directions).unflatten(1, (3, -1))
 
 
 class _Skeleton(nn.Module):
