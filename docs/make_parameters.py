@@ -50,7 +50,6 @@ MEANINGS = {
     "train.datasets_3d": "Sets whose 3D labels are used too; half of each batch. Empty: the unpaired setting.",
     "train.critics.learning_rate": "Of the critics.",
     "train.model.image_px": "Side of the picture that the network sees.",
-    "train.model.encoder.bottleneck": "Residual units with bottlenecks, as in ResNet-50.",
     "train.model.hidden": "Neurons of the regressor's two hidden layers.",
     "train.model.dropout": "After each of them, while training.",
     "train.model.trainable_start": "Whether the start vector (the mean body) is trained along.",

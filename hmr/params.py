@@ -94,16 +94,17 @@ class MocapParams:
 
 @dataclass(frozen=True)
 class EncoderParams:
-    form: Literal["preactivation", "torchvision"]  # the paper's ResNet v2, or the v1 of torchvision and timm
+    form: Literal["preactivation", "torchvision", "pyramid"]  # ResNet v2 as the paper's, v1 as torchvision's; or small
     weights: str  # "none", or the path of a state dictionary with exactly the encoder's names
-    blocks: tuple[int, ...]  # residual units of each of the four stages
+    blocks: tuple[int, ...]  # residual units of each stage
     width: int  # channels after the first convolution; 64 in ResNet-50
-    bottleneck: bool
+    bottleneck: bool  # units of 1 x 1, 3 x 3 and 1 x 1 convolutions; never in a pyramid
 
 
 @dataclass(frozen=True)
 class ModelParams:
     image_px: int
+    view_px: int  # how much is seen, in reference pixels, of which a person is 150 across; 224 in the paper
     encoder: EncoderParams
     iterations: int  # T of the regressor
     hidden: int
@@ -299,7 +300,7 @@ def pretraining_facts(train: TrainParams) -> dict[str, Any]:
     """What the pre-training of the encoder depends on; all else of a training leaves it as it is."""
     plain = to_plain(train)
     optimiser = {k: v for k, v in plain["optimiser"].items() if k not in ("steps", "learning_rate")}
-    model = {name: plain["model"][name] for name in ("image_px", "encoder", "hidden")}
+    model = {name: plain["model"][name] for name in ("image_px", "view_px", "encoder")}
     kept = {name: plain[name] for name in ("seed", "datasets_2d", "pretraining", "augmentation")}
     return {**kept, "model": model, "optimiser": optimiser}
 

@@ -31,7 +31,8 @@ PARAMS = TrainParams(
     critics=CriticParams(learning_rate=1e-3, factorised=True, hidden=64),
     model=ModelParams(
         image_px=32,
-        encoder=EncoderParams(form="preactivation", weights="none", blocks=(1, 1), width=8, bottleneck=False),
+        view_px=160,
+        encoder=EncoderParams(form="pyramid", weights="none", blocks=(1, 1), width=12, bottleneck=False),
         iterations=3,
         hidden=64,
         dropout=0.1,

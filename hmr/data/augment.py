@@ -1,7 +1,7 @@
 """The network's view of a stored crop: centre jitter, scale, mirror, and one warp for all of them (paper section 3.4).
 
 Lengths are in reference pixels, in which the person's diagonal is 150; a stored crop covers 320 of them, the
-network sees 224. Pixel centres are whole numbers. Everything here works on a batch at once but the image warp.
+paper's network sees 224. Pixel centres are whole numbers. Everything here works on a batch at once but the image warp.
 """
 
 from dataclasses import dataclass
@@ -45,9 +45,11 @@ def random_views(count: int, params: AugmentationParams, rng: np.random.Generato
     )
 
 
-def view_matrices(views: Views, *, crop_px: int, image_px: int) -> Float[ndarray, "batch 2 3"]:
-    """Affine maps from crop pixels to network pixels."""
-    zoom = views.scale * (CROP_REFERENCE_PX / crop_px) * (image_px / VIEW_REFERENCE_PX)
+def view_matrices(
+    views: Views, *, crop_px: int, image_px: int, view_px: int = VIEW_REFERENCE_PX
+) -> Float[ndarray, "batch 2 3"]:
+    """Affine maps from crop pixels to those of a network that sees `view_px` reference pixels as `image_px`."""
+    zoom = views.scale * (CROP_REFERENCE_PX / crop_px) * (image_px / view_px)
     centre = crop_px / 2 - 0.5 + views.jitter_px * crop_px / CROP_REFERENCE_PX
     matrices = np.zeros((len(zoom), 2, 3))
     matrices[:, 0, 0] = matrices[:, 1, 1] = zoom

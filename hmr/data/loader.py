@@ -127,17 +127,13 @@ class Batches(Dataset):
         steps: int,
         batch_size: int,
         image_px: int,
+        view_px: int = augment.VIEW_REFERENCE_PX,
         augmentation: AugmentationParams,
         seed: int,
         part: Part = WHOLE,
     ) -> None:
-        self.pools, self.steps, self.image_px, self.augmentation, self.seed = (
-            list(pools),
-            steps,
-            image_px,
-            augmentation,
-            seed,
-        )
+        self.pools, self.steps, self.seed = list(pools), steps, seed
+        self.image_px, self.view_px, self.augmentation = image_px, view_px, augmentation
         share, left = divmod(batch_size, len(self.pools))
         self.part = part
         self.counts = [share + (i < left) for i in range(len(self.pools))]
@@ -186,7 +182,7 @@ class Batches(Dataset):
         views = augment.random_views(len(indices), self.augmentation, rng).rows(mine)
         indices = indices[mine]
         labels = {name: column[indices] for name, column in pool.columns.items()}
-        matrices = augment.view_matrices(views, crop_px=pool.crop_px, image_px=self.image_px)
+        matrices = augment.view_matrices(views, crop_px=pool.crop_px, image_px=self.image_px, view_px=self.view_px)
         images = [augment.warp(pool.crop(i), m, self.image_px) for i, m in zip(indices, matrices, strict=True)]
         keypoints = augment.move_keypoints(labels["keypoints_2d_px"], matrices, views)
         visible = augment.flip_rows(labels["visible"], augment.COCOPLUS_19.flip, views.flip)

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hmr.errors import UserError
+from hmr.models.pyramid import Pyramid
 from hmr.models.resnet import ResNet
 from hmr.models.weights import load_encoder
 from hmr.params import EncoderParams
@@ -75,13 +77,17 @@ class Encoder(nn.Module):
         return torch.relu(self.norm(self.units(self.stem(image)))).mean((2, 3))
 
 
-def make_encoder(params: EncoderParams) -> Encoder | ResNet:
+def make_encoder(params: EncoderParams) -> Encoder | ResNet | Pyramid:
     """The encoder that the parameters describe, with random weights."""
+    if params.form == "pyramid":
+        if params.bottleneck:
+            raise UserError("train.model.encoder: a pyramid has no bottlenecks; set bottleneck to false")
+        return Pyramid(blocks=params.blocks, width=params.width)
     kind = Encoder if params.form == "preactivation" else ResNet
     return kind(blocks=params.blocks, width=params.width, bottleneck=params.bottleneck)
 
 
-def start_encoder(encoder: Encoder | ResNet, params: EncoderParams) -> None:
+def start_encoder(encoder: nn.Module, params: EncoderParams) -> None:
     """Give a fresh encoder the weights of the user's own file, if there is one; UserError where they do not fit."""
     if params.weights != "none":
         load_encoder(Path(params.weights), encoder)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import torch
 
+from hmr.data.augment import VIEW_REFERENCE_PX
 from hmr.models import spin
 from hmr.prediction.predictor import NetworkSource
 from hmr.training.checkpoint import load_checkpoint
 
 # ASSUME: such networks were trained on views in which the joints' box, 1.2 times enlarged, fills the picture; a
-# person who is 150 across in this program's views is then about 187.
+# person who is 150 across in the paper's views is then about 187.
 _SPIN_SCALE = 1.25
 
 
@@ -20,7 +21,7 @@ class Loaded:
 
     source: NetworkSource
     image_px: int
-    scale: float  # of the person, relative to this program's views
+    scale: float  # of the person, relative to the paper's views
 
 
 def open_network(path: Path, device: torch.device) -> Loaded:
@@ -28,4 +29,5 @@ def open_network(path: Path, device: torch.device) -> Loaded:
     if path.suffix in (".pt", ".pth", ".tar"):
         return Loaded(NetworkSource(spin.load_spin(path), device), spin.IMAGE_PX, _SPIN_SCALE)
     checkpoint = load_checkpoint(path)
-    return Loaded(NetworkSource(checkpoint.network(), device), checkpoint.params.model.image_px, 1.0)
+    model = checkpoint.params.model
+    return Loaded(NetworkSource(checkpoint.network(), device), model.image_px, VIEW_REFERENCE_PX / model.view_px)

@@ -16,11 +16,11 @@ from hmr.data.crop import crop_person
 from hmr.device import pick_device, reproducible
 from hmr.files import atomic_path
 from hmr.geometry.affine import compose, invert, transform
+from hmr.prediction.checkpoints import Loaded, open_network
 from hmr.prediction.photos import Person, find_people, read_boxes
 from hmr.prediction.placement import camera_in_image
-from hmr.prediction.predictor import Bodies, NetworkSource, bodies_of
+from hmr.prediction.predictor import Bodies, bodies_of
 from hmr.render.overlay import overlay, side_view, tile
-from hmr.training.checkpoint import load_checkpoint
 
 _HELP = """
 For each person: NAME-overlay.jpg (picture, body over it, body from the side), NAME.obj (mesh, metres) and NAME.json
@@ -44,23 +44,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    checkpoint = load_checkpoint(args.checkpoint)
-    source = NetworkSource(checkpoint.network(), pick_device(args.device))
+    network = open_network(args.checkpoint, pick_device(args.device))
     body, faces = BodyModel.load(args.body), read_body_file(args.body)["f"]
     boxes = read_boxes(args.boxes) if args.boxes else None
     args.out.mkdir(parents=True, exist_ok=True)
     count = 0
     with reproducible(1):
         for person in tqdm(find_people(args.paths, boxes), unit="person", disable=None):
-            recover(person, source, body, faces, checkpoint.params.model.image_px, args.out)
+            recover(person, network, body, faces, args.out)
             count += 1
     print(f"{count} {'body' if count == 1 else 'bodies'} written to {args.out}")
 
 
-def recover(
-    person: Person, source: NetworkSource, body: BodyModel, faces: np.ndarray, image_px: int, out: Path
-) -> None:
+def recover(person: Person, network: Loaded, body: BodyModel, faces: np.ndarray, out: Path) -> None:
     """One person's overlay, mesh and parameters."""
+    image_px = network.image_px
     crop = crop_person(
         person.image,
         keypoints_px=np.empty((0, 2)),
@@ -68,8 +66,9 @@ def recover(
         person_px=person.person_px,
         crop_px=augment.CROP_REFERENCE_PX,
     )
-    to_view = augment.view_matrices(augment.plain_views(1), crop_px=augment.CROP_REFERENCE_PX, image_px=image_px)[0]
-    bodies = bodies_of(source(augment.warp(crop.image, to_view, image_px)[None]), body)
+    views = augment.plain_views(1, network.scale)
+    to_view = augment.view_matrices(views, crop_px=augment.CROP_REFERENCE_PX, image_px=image_px)[0]
+    bodies = bodies_of(network.source(augment.warp(crop.image, to_view, image_px)[None]), body)
     view_to_image = compose(crop.crop_to_image, invert(to_view))
     transl, camera = camera_in_image(bodies.camera[0], view_to_image, image_px)
     vertices = bodies.vertices[0] + transl

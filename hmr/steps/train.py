@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
 
     def train(keep: Path) -> tuple[nn.Module, runs.Log]:
         pool = open_pool(args.mocap)
-        state = loop.new_state(params, mean_start(pool), device, _encoder(args.encoder, params))
+        state = loop.new_state(params, mean_start(pool, params.model.view_px), device, _encoder(args.encoder, params))
         loop.resume(state, keep, device, name=args.variant)
         loop.train(
             state,

@@ -31,6 +31,7 @@ def batches_of(data: list[Path], params: TrainParams) -> Batches:
         steps=optimiser.steps,
         batch_size=optimiser.batch_size,
         image_px=params.model.image_px,
+        view_px=params.model.view_px,
         augmentation=params.augmentation,
         seed=params.seed,
         part=processes.share(),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hmr import losses
@@ -40,6 +40,11 @@ class Losses:
     seen: dict[str, Tensor] = field(default_factory=dict)  # figures that nobody pays for
 
 
+def in_view(batch: Batch) -> Bool[Tensor, "batch 19"]:
+    """Which keypoints are visible and inside the picture."""
+    return batch.visible & (batch.keypoints_norm.abs() < 1).all(-1)
+
+
 def counted(batch: Batch) -> dict[str, Tensor]:
     """Over how many labels or samples each figure of a step is a mean. A term's share of a whole batch goes by this."""
     rows = torch.tensor(len(batch.visible), device=batch.visible.device)
@@ -48,6 +53,7 @@ def counted(batch: Batch) -> dict[str, Tensor]:
         "joints_2d": batch.visible.sum(),
         "joints_3d": batch.has_joints_3d.sum(),
         "smpl": batch.has_smpl.sum(),
+        "maps": in_view(batch).sum(),
         **by_rows,
     }
 

@@ -1,4 +1,4 @@
-"""Pre-training of the encoder: find the keypoints in the picture, by a small head that is thrown away afterwards.
+"""Pre-training of the encoder: find the keypoints in the picture.
 
 # ASSUME: the paper starts its encoder from ImageNet (section 3.4). Open data has no such pictures, so here the encoder
 first learns to say where the 19 keypoints are, from the 2D labels that every variant trains on anyway. One such encoder
@@ -8,35 +8,33 @@ serves them all, so variants stay comparable, and "unpaired" still has seen no 3
 import dataclasses
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from hmr.data.loader import Batch, Part
+from hmr.errors import UserError
 from hmr.losses import joints_2d_loss
-from hmr.models.encoder import Encoder, make_encoder, start_encoder
+from hmr.models.encoder import make_encoder, start_encoder
 from hmr.models.hmr import network_input
-from hmr.models.resnet import ResNet
+from hmr.models.pyramid import Located, Pyramid, cell_centres
 from hmr.params import TrainParams
 from hmr.training import processes
 from hmr.training.loop import State, adam
-from hmr.training.objective import Losses
+from hmr.training.objective import Losses, in_view
 
-KEYPOINTS = 19
-WEIGHTS = {"joints_2d": 1.0}
+WEIGHTS = {"joints_2d": 1.0, "maps": 1.0}
+_SPREAD_CELLS = 0.7  # of the blob that a map should show
 
 
 class KeypointNetwork(nn.Module):
-    """An encoder and the head that reads 19 keypoints in [-1, 1] from its features."""
+    """A pyramid, asked where the keypoints are."""
 
-    def __init__(self, encoder: Encoder | ResNet, hidden: int) -> None:
+    def __init__(self, encoder: Pyramid) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Sequential(
-            nn.Linear(encoder.features, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, 2 * KEYPOINTS)
-        )
 
-    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 19 2"]:
-        return self.head(self.encoder(image)).unflatten(1, (KEYPOINTS, 2))
+    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Located:
+        return self.encoder.locate(image)
 
 
 def pretraining(params: TrainParams) -> TrainParams:
@@ -47,11 +45,16 @@ def pretraining(params: TrainParams) -> TrainParams:
 
 
 def new_state(params: TrainParams, device: torch.device) -> State:
-    """A fresh encoder and head; the encoder with the user's own weights, if there are any."""
+    """A fresh encoder, or one with the user's own weights; UserError for an encoder that cannot point."""
     torch.manual_seed(params.seed)
     encoder = make_encoder(params.model.encoder)
+    if not isinstance(encoder, Pyramid):
+        raise UserError(
+            "train.pretraining.steps: expected 0, as only an encoder of form pyramid learns to find keypoints first;"
+            f" found {params.pretraining.steps} for form {params.model.encoder.form}"
+        )
     start_encoder(encoder, params.model.encoder)
-    network = KeypointNetwork(encoder, params.model.hidden)
+    network = KeypointNetwork(encoder)
     processes.share_norms(network)
     network.to(device, memory_format=torch.channels_last)
     optimiser = adam(network, params.optimiser)
@@ -59,7 +62,26 @@ def new_state(params: TrainParams, device: torch.device) -> State:
 
 
 def objective(state: State, batch: Batch, part: Part) -> Losses:
-    """How far the head's keypoints are from the visible labelled ones, in [-1, 1]."""
-    pred = state.network(network_input(batch.image)).float()
-    loss = joints_2d_loss(pred_keypoints_norm=pred, gt_keypoints_norm=batch.keypoints_norm, visible=batch.visible)
-    return Losses({"joints_2d": loss})
+    """How far the keypoints are from the visible labelled ones, in [-1, 1], and how unlike its blob each map is."""
+    found, gt = state.network(network_input(batch.image)), batch.keypoints_norm
+    places = found.keypoints_norm.float()
+    return Losses(
+        {
+            "joints_2d": joints_2d_loss(pred_keypoints_norm=places, gt_keypoints_norm=gt, visible=batch.visible),
+            "maps": maps_loss(found.logits.float(), gt, in_view(batch)),
+        }
+    )
+
+
+def maps_loss(
+    logits: Float[Tensor, "batch 19 rows columns"],
+    gt_keypoints_norm: Float[Tensor, "batch 19 2"],
+    shown: Bool[Tensor, "batch 19"],
+) -> Float[Tensor, ""]:
+    """Cross-entropy of each map with a blob round its keypoint, the mean over those that are shown."""
+    rows, columns = logits.shape[-2:]
+    cells = cell_centres(rows, columns).to(logits)
+    apart = (gt_keypoints_norm[:, :, None] - cells) * torch.tensor((columns / 2, rows / 2)).to(logits)
+    blob = (-apart.square().sum(-1) / (2 * _SPREAD_CELLS**2)).softmax(-1)
+    entropy = -(blob * logits.flatten(2).log_softmax(-1)).sum(-1)
+    return (entropy * shown).sum() / shown.sum().clamp_min(1)

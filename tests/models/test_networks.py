@@ -12,6 +12,7 @@ from hmr.params import EncoderParams, ModelParams
 
 SMALL = ModelParams(
     image_px=32,
+    view_px=224,
     encoder=EncoderParams(form="preactivation", weights="none", blocks=(1, 1, 1, 1), width=8, bottleneck=False),
     iterations=3,
     hidden=32,

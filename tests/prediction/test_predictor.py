@@ -11,7 +11,7 @@ from hmr.prediction.predictor import NetworkSource, folded
 def test_folding_changes_nothing_but_the_time(bottleneck):
     torch.manual_seed(0)
     encoder = EncoderParams(form="preactivation", weights="none", blocks=(1, 2, 1, 1), width=8, bottleneck=bottleneck)
-    network = Network(ModelParams(32, encoder, 3, 32, 0.5, True), torch.zeros(85)).eval()
+    network = Network(ModelParams(32, 224, encoder, 3, 32, 0.5, True), torch.zeros(85)).eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):  # statistics of a network that has seen something
             module.running_mean.normal_(0, 0.3)

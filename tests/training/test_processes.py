@@ -74,7 +74,7 @@ def close(folder: Path, name: str, other: str) -> None:
     for row, same in zip(left["log"], right["log"], strict=True):
         assert row.keys() == same.keys()
         assert row == pytest.approx(same, rel=2e-3, abs=1e-4)
-    for key in ("encoder.norm.running_mean", "encoder.norm.running_var", "regressor.start"):
+    for key in ("encoder.stem.1.running_mean", "encoder.stem.1.running_var", "regressor.start"):
         torch.testing.assert_close(left["parts"][0][key], right["parts"][0][key], rtol=2e-3, atol=1e-3)
 
 
