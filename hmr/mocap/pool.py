@@ -1,10 +1,12 @@
 """The pool of real bodies: every motion-capture frame as an SMPL pose and shape, in one HDF5 file.
 
-It is what the critics take for real (Paper §3.3). Written clip by clip; equal clips give equal bytes. Read whole into
-memory: the paper's pools are some hundred thousand frames.
+It is what the critics take for real (Paper §3.3). Written clip by clip; equal clips give equal bytes. Poses and shapes
+lie in one piece each, without compression, so that a frame is read from its place in the file: memory stays the same
+however large the pool is.
 """
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,9 @@ from numpy import ndarray
 from hmr.errors import UserError
 from hmr.files import atomic_path
 
-SCHEMA = 1
+SCHEMA = 2
 _CHUNK_ROWS = 1024
+_BLOCK_ROWS = 1 << 16
 _TEXT = h5py.string_dtype()
 _COLUMNS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "pose_axis_angle": (np.float32, (24, 3)),
@@ -29,6 +32,7 @@ _COLUMNS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "fit_error_mm": (np.float32, ()),
     "mirrored": (bool, ()),
 }
+_SAMPLED = ("pose_axis_angle", "betas")
 _WAY_OUT = "make it with 'hmr mocap'"
 
 
@@ -57,35 +61,55 @@ class LeftOut:
 
 
 class MocapPool:
-    """Real bodies in memory."""
+    """Real bodies in a file, read a frame at a time."""
 
-    def __init__(self, pose_axis_angle: Float[ndarray, "n 24 3"], betas: Float[ndarray, "n 10"]) -> None:
-        self.pose_axis_angle = np.ascontiguousarray(pose_axis_angle, np.float32)
-        self.betas = np.ascontiguousarray(betas, np.float32)
+    def __init__(self, path: Path, rows: int, places: Mapping[str, int]) -> None:
+        self._rows, self._places = rows, places
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115  (open as long as the pool is)
 
     def __len__(self) -> int:
-        return len(self.pose_axis_angle)
+        return self._rows
 
     def sample(self, rng: np.random.Generator, n: int) -> tuple[Float[ndarray, "n 24 3"], Float[ndarray, "n 10"]]:
         """`n` frames drawn uniformly with replacement: poses as axis-angle in radians, root first, and betas."""
-        rows = rng.integers(len(self), size=n)
-        return self.pose_axis_angle[rows], self.betas[rows]
+        return self.at(rng.integers(len(self), size=n))
+
+    def at(self, rows: Int[ndarray, "n"]) -> tuple[Float[ndarray, "n 24 3"], Float[ndarray, "n 10"]]:
+        """The poses and betas of these frames."""
+        pose, betas = (self._read(name, rows) for name in _SAMPLED)
+        return pose, betas
+
+    def _read(self, name: str, rows: Int[ndarray, "n"]) -> ndarray:
+        kind, shape = _COLUMNS[name]
+        values = np.empty((len(rows), *shape), kind)
+        file, size = self._file.fileno(), values[:1].nbytes
+        room = memoryview(values).cast("B")
+        starts = (self._places[name] + rows.astype(np.int64) * size).tolist()
+        read = [os.preadv(file, [room[i * size : (i + 1) * size]], start) for i, start in enumerate(starts)]
+        if sum(read) != values.nbytes:
+            raise UserError(f"{self._file.name}: expected {self._rows:,} poses, found the file cut; {_WAY_OUT}")
+        return values
 
 
 def open_pool(path: Path) -> MocapPool:
-    """Read a pool. UserError if it is missing, broken or something else."""
+    """Open a pool and look through it once, in blocks. UserError if it is missing, broken or something else."""
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: expected a motion-capture pool, found nothing there; {_WAY_OUT}")
     try:
         with h5py.File(path, "r") as file:
             _check(file, path)
-            pool = MocapPool(file["pose_axis_angle"][:], file["betas"][:])
+            rows, places = len(file["frame"]), {name: file[name].id.get_offset() for name in _SAMPLED}
+            if not all(np.isfinite(block).all() for name in _SAMPLED for block in _blocks(file[name])):
+                raise UserError(f"{path}: expected finite poses and betas, found NaN or infinity; {_WAY_OUT}")
     except (OSError, RuntimeError):
         raise UserError(f"{path}: expected a motion-capture pool, found a broken HDF5 file; {_WAY_OUT}") from None
-    if not (np.isfinite(pool.pose_axis_angle).all() and np.isfinite(pool.betas).all()):
-        raise UserError(f"{path}: expected finite poses and betas, found NaN or infinity; {_WAY_OUT}")
-    return pool
+    return MocapPool(path, rows, places)
+
+
+def _blocks(column: h5py.Dataset) -> Iterator[ndarray]:
+    for start in range(0, len(column), _BLOCK_ROWS):
+        yield column[start : start + _BLOCK_ROWS]
 
 
 def _check(file: h5py.File, path: Path) -> None:
@@ -94,6 +118,8 @@ def _check(file: h5py.File, path: Path) -> None:
         raise UserError(f"{path}: expected a motion-capture pool, found another HDF5 file; {_WAY_OUT}")
     if schema != SCHEMA:
         raise UserError(f"{path}: expected schema {SCHEMA}, found {schema}; {_WAY_OUT} of this version")
+    if any(file[name].chunks for name in _SAMPLED):
+        raise UserError(f"{path}: expected poses and betas in one piece each, found chunks; {_WAY_OUT}")
     if rows == {0}:
         raise UserError(f"{path}: expected at least one pose, found none; {_WAY_OUT}")
 
@@ -110,16 +136,30 @@ def write_pool(
     `attributes` are the root attributes dataset, source, licence and raw_sha256; schema is added here. `left_out` is
     read after the last clip, so both may come from one pass over the sources. UserError if no frame is left.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
-        for name, value in sorted({**attributes, "schema": SCHEMA}.items()):
-            file.attrs[name] = value
+    with (
+        atomic_path(path) as temporary,
+        atomic_path(temporary.with_suffix(".growing")) as growing,
+        h5py.File(growing, "w", libver="latest") as file,
+    ):
         for name, (kind, shape) in _COLUMNS.items():
             file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=(_CHUNK_ROWS, *shape))
         for clip in clips:
             _append(file, clip)
         if not len(file["frame"]):
             raise UserError(f"{path}: expected poses, found none to keep; look at the motion capture")
-        _write_left_out(file.create_group("quarantine"), list(left_out))
+        with h5py.File(temporary, "w", libver="latest") as whole:
+            for name, value in sorted({**attributes, "schema": SCHEMA}.items()):
+                whole.attrs[name] = value
+            for name in _COLUMNS:
+                _copy(file[name], whole)
+            _write_left_out(whole.create_group("quarantine"), list(left_out))
+
+
+def _copy(column: h5py.Dataset, whole: h5py.File) -> None:
+    """One column in one piece, now that its length is known."""
+    copy = whole.create_dataset(column.name, column.shape, column.dtype)
+    for start, block in zip(range(0, len(column), _BLOCK_ROWS), _blocks(column), strict=True):
+        copy[start : start + len(block)] = block
 
 
 def _append(file: h5py.File, clip: Clip) -> None:

@@ -31,7 +31,7 @@ class PosePrior:
         """Fit to `frames` drawn frames of the pool by expectation maximisation."""
         rng = np.random.default_rng(seed)
         rows = rng.choice(len(pool), min(frames, len(pool)), replace=False)
-        poses = pool.pose_axis_angle[rows, 1:].reshape(-1, BODY_POSE).astype(np.float64)
+        poses = pool.at(rows)[0][:, 1:].reshape(-1, BODY_POSE).astype(np.float64)
         mixture = GaussianMixture(
             min(components, len(poses)),
             reg_covar=_SPREAD,

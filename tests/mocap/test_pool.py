@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import h5py
@@ -26,10 +27,11 @@ def test_a_pool_gives_back_its_frames(tmp_path: Path) -> None:
     write_pool(tmp_path / "pool.h5", [first, second], attributes=ATTRIBUTES, left_out=[LeftOut("c", "broken")])
     pool = open_pool(tmp_path / "pool.h5")
     assert len(pool) == 8
-    np.testing.assert_array_equal(pool.pose_axis_angle[5:], second.pose_axis_angle.astype(np.float32))
-    np.testing.assert_array_equal(pool.betas[:5], np.tile(first.betas.astype(np.float32), (5, 1)))
+    pose, betas = pool.at(np.array([7, 0, 5, 6]))
+    np.testing.assert_array_equal(pose[[2, 3, 0]], second.pose_axis_angle.astype(np.float32))
+    np.testing.assert_array_equal(betas[1], first.betas.astype(np.float32))
     with h5py.File(tmp_path / "pool.h5") as file:
-        assert dict(file.attrs) == {**ATTRIBUTES, "schema": 1}
+        assert dict(file.attrs) == {**ATTRIBUTES, "schema": 2}
         assert file["quarantine/reason"].asstr()[:].tolist() == ["broken"]
 
 
@@ -38,7 +40,7 @@ def test_samples_are_uniform_rows_and_depend_on_the_generator_alone(tmp_path: Pa
     pool = open_pool(tmp_path / "pool.h5")
     pose, betas = pool.sample(np.random.default_rng(3), 4000)
     assert pose.shape == (4000, 24, 3) and betas.shape == (4000, 10) and pose.dtype == betas.dtype == np.float32
-    counts = [(pose[:, 1, 0] == row[1, 0]).sum() for row in pool.pose_axis_angle]
+    counts = [(pose[:, 1, 0] == row[1, 0]).sum() for row in pool.at(np.arange(4))[0]]
     assert sum(counts) == 4000 and min(counts) > 850
     np.testing.assert_array_equal(pose, pool.sample(np.random.default_rng(3), 4000)[0])
 
@@ -61,6 +63,12 @@ def test_missing_cut_and_foreign_files_are_named_in_one_line(tmp_path: Path) -> 
         with pytest.raises(UserError, match="broken") as error:
             open_pool(path)
         assert str(path) in one_line(error)
+    path.write_bytes(whole)
+    pool = open_pool(path)
+    os.truncate(path, 5000)
+    with pytest.raises(UserError, match="found the file cut") as error:
+        pool.at(np.array([1999]))
+    assert str(path) in one_line(error)
     with h5py.File(path, "w") as file:
         file["pose_axis_angle"] = np.zeros((2, 72))
     with pytest.raises(UserError, match="another HDF5 file"):
@@ -75,8 +83,8 @@ def test_a_pool_of_another_schema_or_with_nan_is_refused(tmp_path: Path) -> None
     with pytest.raises(UserError, match="NaN"):
         open_pool(path)
     with h5py.File(path, "r+") as file:
-        file.attrs["schema"] = 2
-    with pytest.raises(UserError, match="schema 1, found 2"):
+        file.attrs["schema"] = 1
+    with pytest.raises(UserError, match="schema 2, found 1"):
         open_pool(path)
 
 

@@ -6,10 +6,22 @@ from sklearn.mixture import GaussianMixture
 
 from hmr.body.model import BodyModel
 from hmr.geometry.cameras import weak_perspective
-from hmr.mocap.pool import MocapPool
 from hmr.models.hmr import read_theta, start_theta
 from hmr.prediction.pose_prior import PosePrior
 from hmr.prediction.smplify import Smplify
+
+
+class Pool:
+    """As much of a motion-capture pool as a prior looks at, in memory."""
+
+    def __init__(self, pose_axis_angle):
+        self.pose_axis_angle = pose_axis_angle.astype(np.float32)
+
+    def __len__(self):
+        return len(self.pose_axis_angle)
+
+    def at(self, rows):
+        return self.pose_axis_angle[rows], np.zeros((len(rows), 10), np.float32)
 
 
 def pool(frames=400, seed=0):
@@ -18,7 +30,7 @@ def pool(frames=400, seed=0):
     swing[:, 18, 1] -= 0.6  # elbows and knees bend their own way only
     swing[:, 19, 1] += 0.6
     swing[:, [4, 5], 0] += 0.6
-    return MocapPool(swing, np.zeros((frames, 10)))
+    return Pool(swing)
 
 
 @pytest.fixture(scope="module")
