@@ -90,6 +90,7 @@ class NormalizeParams:
 class MocapParams:
     frame_rate_hz: float
     mirror: bool
+    marker_set: str  # markers in .c3d files: cmu41, or a table's path (see hmr/mocap/markers)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Motion capture of every kind as clips of SMPL poses: one reader per suffix.
 
-`.amc` (with its `.asf`) is retargeted; AMASS `.npz` and MoSh `.pkl` hold SMPL poses already and are only resampled.
+`.amc` (with its `.asf`) is retargeted, `.c3d` is fitted to its markers; AMASS `.npz` and MoSh `.pkl` hold SMPL poses
+already and are only resampled.
 """
 
+import glob
 import re
 import zipfile
 import zlib
@@ -13,8 +15,13 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from hmr.body.file import Body
+from hmr.body.model import BodyModel
 from hmr.errors import UserError
 from hmr.mocap.asf_amc import read_amc, read_asf
+from hmr.mocap.c3d import Capture, read_c3d
+from hmr.mocap.marker_body import put_markers
+from hmr.mocap.marker_fit import MarkerActor, fit_actor, fit_frames
 from hmr.mocap.pool import Clip
 from hmr.mocap.retarget import Actor, RestJoints, make_actor, resample, retarget
 from hmr.unpickle import read_pickle
@@ -24,8 +31,10 @@ CMU_FRAME_RATE_HZ = 120.0  # ASSUME: .amc files do not say; CMU's cameras ran at
 MOSH_FRAME_RATE_HZ = 10.0
 _HUMAN36M_TEST = re.compile(r"(?<![A-Za-z0-9])S(9|11)(?![0-9])")
 _NO_MOTION = re.compile(r"(^|_)(shape|stagei)\.npz$")  # AMASS keeps subjects' shapes beside their motions
-_WAY_OUT = "give .amc with .asf, AMASS .npz or MoSh .pkl, or folders of them"
-_MARKERS = "markers need MoSh, which is planned; give joint angles (.asf and .amc) or SMPL poses (.npz, .pkl)"
+_WAY_OUT = "give .amc with .asf, .c3d, AMASS .npz or MoSh .pkl, or folders of them"
+_CLIPS_OF_A_SUBJECT = 8  # that its shape is taken from
+_SHAPE_RATE_HZ = 10.0  # of their frames
+_MIN_KNOWN = 0.5  # of a set's markers must be in a capture
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,6 @@ def find_sources(paths: Iterable[Path]) -> list[Source]:
 def _named(path: Path) -> Source:
     if not path.is_file():
         raise UserError(f"{path}: expected motion capture, found nothing there; {_WAY_OUT}")
-    if path.suffix.lower() == ".c3d":
-        raise UserError(f"{path}: expected joint angles or SMPL poses, found markers; {_MARKERS}")
     if path.suffix.lower() not in _READERS:
         raise UserError(f"{path}: expected motion capture, found suffix {path.suffix!r}; {_WAY_OUT}")
     sequence = f"{path.parent.name}/{path.stem}"
@@ -70,18 +77,19 @@ def _below(folder: Path) -> list[Source]:
         for path, name in zip(motions, names, strict=True)
     ]
     if not sources:
-        markers = any(path.suffix.lower() == ".c3d" for path in files)
-        found, way_out = ("markers only", _MARKERS) if markers else ("none", _WAY_OUT)
-        raise UserError(f"{folder}: expected motion capture below this folder, found {found}; {way_out}")
+        raise UserError(f"{folder}: expected motion capture below this folder, found none; {_WAY_OUT}")
     return sources
 
 
 class ClipReader:
-    """Reads any source as a clip at one frame rate. Remembers the actors whose skeletons it has seen."""
+    """Reads any source as a clip at one frame rate. Remembers the subjects that it has seen."""
 
-    def __init__(self, body: RestJoints, frame_rate_hz: float) -> None:
-        self.body, self.frame_rate_hz = body, frame_rate_hz
+    def __init__(self, body: Body, frame_rate_hz: float, marker_set: str = "cmu41") -> None:
+        self.body, self.frame_rate_hz = RestJoints.of(BodyModel(body)), frame_rate_hz
+        self.markers = put_markers(body, marker_set)
+        self.marker_set = marker_set
         self.actors: dict[Path, Actor] = {}
+        self.marker_actors: dict[tuple[Path, str], MarkerActor] = {}
 
     def read(self, source: Source) -> Clip:
         """One clip; frames that are not finite are left out. UserError for a file that cannot be read."""
@@ -95,6 +103,17 @@ class ClipReader:
         fitted = retarget(actor, channels[frames])
         rate = min(CMU_FRAME_RATE_HZ, self.frame_rate_hz)
         return Clip(source.sequence, fitted.pose_axis_angle, actor.betas, frames, rate, fitted.fit_error_mm)
+
+    def c3d(self, source: Source) -> Clip:
+        """Markers as SMPL poses of their subject, with the error of the fit."""
+        actor = self._marker_actor(source.path)
+        capture = read_c3d(source.path)
+        frames = resample(len(capture.points_m), capture.rate_hz, self.frame_rate_hz)
+        fitted = fit_frames(actor, self._markers(source.path, capture), capture.rate_hz, frames)
+        if not len(fitted.frame):
+            raise UserError(f"{source.path}: expected frames with enough markers, found none; fetch it again")
+        rate = min(capture.rate_hz, self.frame_rate_hz)
+        return Clip(source.sequence, fitted.pose_axis_angle, actor.betas, fitted.frame, rate, fitted.fit_error_mm)
 
     def npz(self, source: Source) -> Clip:
         """AMASS: 156 or 165 numbers a frame, of which the first 66 are SMPL's root and body.
@@ -143,9 +162,53 @@ class ClipReader:
             self.actors[asf] = make_actor(*read_asf(asf), self.body, asf)
         return self.actors[asf]
 
+    def _marker_actor(self, path: Path) -> MarkerActor:
+        """The shape and marker places of a capture's subject, from some of the subject's captures in the folder.
+
+        A subject is what a file's name says up to its last underscore, as in CMU's 01_02.c3d.
+        """
+        subject = (path.parent, path.stem.rpartition("_")[0] or path.stem)
+        if subject not in self.marker_actors:
+            clips = [p for p in sorted(path.parent.glob(f"{glob.escape(subject[1])}*")) if _same_subject(path, p)]
+            captures = [(clip, read_c3d(clip)) for clip in clips[:_CLIPS_OF_A_SUBJECT]]
+            thinned = [
+                self._markers(clip, capture)[resample(len(capture.points_m), capture.rate_hz, _SHAPE_RATE_HZ)]
+                for clip, capture in captures
+            ]
+            self.marker_actors[subject] = fit_actor(self.markers, np.concatenate(thinned), _SHAPE_RATE_HZ)
+        return self.marker_actors[subject]
+
+    def _markers(self, path: Path, capture: Capture) -> np.ndarray:
+        """The set's markers, (frames, markers, 3), NaN for those that the capture lacks. Others are left aside."""
+        columns: dict[str, int] = {}
+        for column, label in enumerate(capture.labels):
+            name = label.rpartition(":")[2].strip().upper()  # without the subject before it
+            if name in self.markers.labels and name in columns:
+                raise UserError(f"{path}: expected one person's markers, found {name} twice; export one person alone")
+            columns[name] = column
+        known = [name for name in self.markers.labels if name in columns]
+        if len(known) < _MIN_KNOWN * len(self.markers.labels):
+            unknown = ", ".join(
+                label for label in capture.labels if label.rpartition(":")[2].strip().upper() not in known
+            )
+            raise UserError(
+                f"{path}: expected the markers of set {self.marker_set} ({', '.join(self.markers.labels)}), found "
+                f"{len(known)} of them; unknown: {unknown or 'none'}; give their table as mocap.marker_set"
+            )
+        points = np.full((len(capture.points_m), len(self.markers.labels), 3), np.nan)
+        for row, name in enumerate(self.markers.labels):
+            if name in columns:
+                points[:, row] = capture.points_m[:, columns[name]]
+        return points
+
+
+def _same_subject(path: Path, other: Path) -> bool:
+    return other.suffix.lower() == ".c3d" and other.stem.rpartition("_")[0] == path.stem.rpartition("_")[0]
+
 
 _READERS: dict[str, Callable[[ClipReader, Source], Clip]] = {
     ".amc": ClipReader.amc,
+    ".c3d": ClipReader.c3d,
     ".npz": ClipReader.npz,
     ".pkl": ClipReader.pkl,
 }

@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from hmr.body.model import BodyModel
+from hmr.body.file import read_body_file
 from hmr.errors import UserError
 from hmr.files import MANIFEST, manifest_sha256, read_json, sha256_file
 from hmr.mocap.pool import Clip, LeftOut, write_pool
-from hmr.mocap.retarget import RestJoints, mirror_pose
+from hmr.mocap.retarget import mirror_pose
 from hmr.mocap.sources import ClipReader, Source, find_sources, skeleton_of
 from hmr.params import load_params
 
 _HELP = """
-Takes CMU's .amc (with its .asf beside it), AMASS .npz and MoSh .pkl, as files or as folders to look through.
+Takes CMU's .amc (with its .asf beside it), .c3d with labelled markers, AMASS .npz and MoSh .pkl, as files or as
+folders to look through.
 
   hmr mocap data/raw/mocap --body results/body/body.npz --out results/mocap/pool.h5
 """
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     params = load_params(args.params)
     sources = find_sources(args.path)
-    reader = ClipReader(RestJoints.of(BodyModel.load(args.body)), params.mocap.frame_rate_hz)
+    reader = ClipReader(read_body_file(args.body), params.mocap.frame_rate_hz, params.mocap.marker_set)
     tally = Tally()
     clips = read_clips(sources, reader, tally, max_broken=params.normalize.max_quarantine_fraction)
     copies = (copy for clip in clips for copy in _with_mirror(clip, params.mocap.mirror))

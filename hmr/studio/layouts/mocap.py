@@ -1,4 +1,5 @@
-"""CMU's motion capture: subjects/NN/NN.asf, a skeleton, and NN_MM.amc, its motions, at 120 frames a second.
+"""CMU's motion capture, at 120 frames a second: subjects/NN/NN.asf, a skeleton, and NN_MM.amc, its motions; of every
+other subject subjects/NN/NN_MM.c3d instead, the markers that the cameras saw.
 
 The skeletons are made of the shaped body's own joints under CMU's names, so that every pose can be told by them; a
 fixed bone more on each side leads from the breast to the clavicle, as CMU's leads from the root to the hip.
@@ -13,6 +14,9 @@ from tqdm import tqdm
 
 from hmr.body.joints import SMPL_24
 from hmr.mocap.asf_amc import METRES_PER_INCH, ROOT, ROOT_CHANNELS, Skeleton, angles_of, write_amc, write_asf
+from hmr.mocap.c3d import Capture, write_c3d
+from hmr.mocap.marker_body import MarkerBody, put_markers
+from hmr.mocap.marker_fit import marker_points
 from hmr.mocap.retarget import TURNS_AS, RestJoints, place_joints, world_of
 from hmr.mocap.sources import CMU_FRAME_RATE_HZ
 from hmr.params import StudioMocap
@@ -25,6 +29,9 @@ DATASET = "mocap"
 CLIPS_A_SUBJECT = 8
 METRES_PER_UNIT = METRES_PER_INCH / 0.45  # CMU's own scale
 SOLE_M = 0.03  # from the lowest joint to the ground
+# Of the markers: how far each sits beside its place, how much it trembles, and how much of it the cameras lose.
+MARKER_BESIDE_M, MARKER_NOISE_M, MARKER_LOST = 0.006, 0.001, 0.03
+_LOST_FRAMES = (5, 60)  # at a stretch
 _RADIUS_SHARE = 2 / 3  # of the forearm; the rest is CMU's wrist bone
 
 # Bones as (name, parent, the point where it ends, axes in degrees). One side stands for both.
@@ -44,20 +51,58 @@ _LEFT = (
 
 
 def write_mocap(raw: Path, studio: Studio, params: StudioMocap, seed: int) -> None:
-    """Make the set below `raw`: `params.clips` motions of `params.seconds` each, eight a subject."""
+    """Make the set below `raw`: `params.clips` motions of `params.seconds` each, eight a subject.
+
+    The first subject is written as angles, the next as markers, and so on.
+    """
     body, frames = RestJoints.of(studio.body), max(1, round(params.seconds * CMU_FRAME_RATE_HZ))
-    actions = tuple(ACTIONS)
+    markers, actions = put_markers(studio.arrays), tuple(ACTIONS)
     for clip in tqdm(range(params.clips), desc="mocap", unit="clip", mininterval=5, disable=None):
-        subject = f"{1 + clip // CLIPS_A_SUBJECT:02}"
+        number, take = divmod(clip, CLIPS_A_SUBJECT)
+        subject, name = f"{1 + number:02}", f"{1 + number:02}_{1 + take:02}"
         folder = raw / "subjects" / subject
-        rest_joints = body.at(sample_person(rng_of(seed, DATASET, subject)).betas)
-        skeleton = cmu_skeleton(rest_joints)
-        if clip % CLIPS_A_SUBJECT == 0:
-            write_asf(folder / f"{subject}.asf", skeleton, name=f"subject{subject}", metres_per_unit=METRES_PER_UNIT)
-        name = f"{subject}_{1 + clip % CLIPS_A_SUBJECT:02}"
+        rng = rng_of(seed, DATASET, subject)
+        betas = sample_person(rng).betas
+        rest_joints = body.at(betas)
         motion = sample_motion(rng_of(seed, DATASET, name), actions[clip % len(actions)], frames, CMU_FRAME_RATE_HZ)
+        if number % 2:
+            worn = worn_by_subject(rng, markers)
+            capture = capture_of(rng_of(seed, DATASET, f"{name} seen"), worn, betas, rest_joints, motion)
+            write_c3d(folder / f"{name}.c3d", capture)
+            continue
+        skeleton = cmu_skeleton(rest_joints)
+        if take == 0:
+            write_asf(folder / f"{subject}.asf", skeleton, name=f"subject{subject}", metres_per_unit=METRES_PER_UNIT)
         channels = cmu_channels(skeleton, rest_joints, motion)
         write_amc(folder / f"{name}.amc", skeleton, channels, metres_per_unit=METRES_PER_UNIT)
+
+
+def worn_by_subject(rng: np.random.Generator, markers: MarkerBody) -> MarkerBody:
+    """Markers as somebody stuck them on: a little beside their places, flat on the skin."""
+    beside = rng.normal(0, MARKER_BESIDE_M, markers.sites_m.shape)
+    return markers.moved(beside - (beside * markers.normals).sum(1, keepdims=True) * markers.normals)
+
+
+def capture_of(
+    rng: np.random.Generator, worn: MarkerBody, betas: ndarray, rest_joints_m: Float[ndarray, "24 3"], motion: Motion
+) -> Capture:
+    """What the cameras see of a motion's markers: with a little noise, and lost for stretches of time."""
+    joints = place_joints(world_of(motion.full_pose_axis_angle), rest_joints_m)
+    points = marker_points(worn, betas, motion.full_pose_axis_angle, _pelvis_m(motion, joints))
+    points += rng.normal(0, MARKER_NOISE_M, points.shape)
+    lost = np.zeros(points.shape[:2], bool)
+    while lost.mean() < MARKER_LOST:
+        start, length = rng.integers(-_LOST_FRAMES[1], len(points)), rng.integers(*_LOST_FRAMES)
+        lost[max(0, start) : max(0, start + length), rng.integers(lost.shape[1])] = True
+    points[lost] = np.nan
+    return Capture(worn.labels, points, CMU_FRAME_RATE_HZ)
+
+
+def _pelvis_m(motion: Motion, joints: Float[ndarray, "frames 24 3"]) -> Float[ndarray, "frames 3"]:
+    """Where the pelvis is when the lowest joint stands on the ground."""
+    pelvis = motion.transl.astype(float)
+    pelvis[:, 1] += SOLE_M - (joints[..., 1] - joints[:, :1, 1]).min(1)
+    return pelvis
 
 
 def cmu_skeleton(rest_joints_m: Float[ndarray, "24 3"]) -> Skeleton:
@@ -90,9 +135,7 @@ def cmu_channels(
     turned = world[:, [_moved_by(skeleton, bone) for bone in range(len(skeleton.names))]]
     angles = angles_of(skeleton, turned)
     joints = place_joints(world, rest_joints_m)
-    pelvis = motion.transl.astype(float)
-    pelvis[:, 1] += SOLE_M - (joints[..., 1] - joints[:, :1, 1]).min(1)
-    place = joints[:, SMPL_24.index("spine1")] - joints[:, 0] + pelvis
+    place = joints[:, SMPL_24.index("spine1")] - joints[:, 0] + _pelvis_m(motion, joints)
     return np.concatenate(
         [place, *(angles[n] for n, dofs in zip(skeleton.names, skeleton.dofs, strict=True) if dofs)], 1
     )
