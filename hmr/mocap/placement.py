@@ -16,7 +16,7 @@ from hmr.body.joints import SMPL_24, SMPL_PARENTS
 from hmr.geometry.rotations import axis_angle_to_rotmat, cross_matrix, rotmat_to_axis_angle
 
 _STEPS = 3  # of Gauss-Newton; the turns of bones start it near the end
-_FRAMES_AT_ONCE = 1024
+_FRAMES_AT_ONCE = 128  # what they need stays in the cache
 _PLACE_SIGMA_M = 0.04  # wide against the turns: what two skeletons do not share should not bend bones
 # How far a bone may turn from the motion capture's, radians. ASSUME: the trunk has the most to give, for there the two
 # skeletons agree least.
