@@ -20,7 +20,7 @@ PERSON_REFERENCE_PX = 150
 class Crop:
     """A square cut from an image."""
 
-    image: np.ndarray  # RGB uint8 (crop_px, crop_px, 3)
+    image: np.ndarray  # uint8 (crop_px, crop_px, 3), colours in the order of the source image
     crop_to_image: np.ndarray  # (2, 3) affine map from crop pixels to source pixels
     keypoints_px: np.ndarray  # (K, 2) in crop pixels
 
@@ -39,7 +39,7 @@ def image_to_crop(center_px: np.ndarray, scale: float, crop_px: int) -> np.ndarr
 def crop_person(
     image: np.ndarray, *, keypoints_px: np.ndarray, center_px: np.ndarray, person_px: float, crop_px: int
 ) -> Crop:
-    """Cut the person out of an RGB image uint8 (H, W, 3) and move the keypoints (K, 2) along."""
+    """Cut the person out of an image uint8 (H, W, 3) and move the keypoints (K, 2) along."""
     scale = crop_scale(person_px, crop_px)
     forward = image_to_crop(center_px, scale, crop_px)
     backward = invert(forward)

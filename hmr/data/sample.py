@@ -17,7 +17,7 @@ class Sample:
     """A person in an image with all that the data set says about it. Missing numbers are NaN, missing arrays None."""
 
     sample_id: str  # stable, says where the sample came from
-    load_image: Callable[[], np.ndarray]  # RGB uint8 (H, W, 3); raises UserError when it will not decode
+    load_image: Callable[[], np.ndarray]  # BGR uint8 (H, W, 3), as OpenCV decodes and encodes; raises UserError if none
     keypoints_2d_px: np.ndarray  # (19, 2) in the source image
     visible: np.ndarray  # (19,) bool: labelled and to be counted
     center_px: np.ndarray  # (2,) the middle of the crop

@@ -175,7 +175,7 @@ def _part_fault(labels: np.ndarray, image: np.ndarray) -> str | None:
 
 
 def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].ravel()
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].ravel()
 
 
 def _png(labels: np.ndarray) -> np.ndarray:

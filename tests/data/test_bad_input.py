@@ -17,7 +17,7 @@ from raw_files import PARAMS, read, write_image
 
 from hmr.__main__ import main
 from hmr.data.readers import reader_of
-from hmr.data.readers.raw import load_rgb
+from hmr.data.readers.raw import load_bgr
 from hmr.data.store import open_store, write_store
 from hmr.errors import UserError
 
@@ -61,8 +61,8 @@ BAD = {
 @pytest.mark.parametrize("name", GOOD)
 def test_odd_pictures_are_read_for_what_they_are(tmp_path, name):
     (tmp_path / "im.jpg").write_bytes(GOOD[name])
-    found = load_rgb(tmp_path / "im.jpg")
-    expected = np.repeat(PICTURE[..., :1], 3, 2) if name == "grey" else PICTURE[..., ::-1]
+    found = load_bgr(tmp_path / "im.jpg")
+    expected = np.repeat(PICTURE[..., :1], 3, 2) if name == "grey" else PICTURE
     assert found.dtype == np.uint8 and found.shape == PICTURE.shape  # not turned: labels refer to pixels as stored
     assert np.abs(found.astype(int) - expected).mean() < 5
 
@@ -71,7 +71,7 @@ def test_odd_pictures_are_read_for_what_they_are(tmp_path, name):
 def test_pictures_that_are_none_are_refused(tmp_path, name):
     (tmp_path / "im.jpg").write_bytes(BAD[name])
     with pytest.raises(UserError, match=r"im.jpg: expected a picture, found .*; fetch it again") as caught:
-        load_rgb(tmp_path / "im.jpg")
+        load_bgr(tmp_path / "im.jpg")
     assert "\n" not in str(caught.value)
 
 
@@ -196,7 +196,7 @@ def test_a_film_that_ends_early_loses_its_last_frames_alone(tmp_path):
     "changes, reason",
     [
         ({"category_id": 99}, "labels broken: unknown category 99"),
-        ({"keypoints": np.full((17, 3), np.nan)}, None),
+        ({"keypoints": np.full((16, 3), 1)}, "labels broken: 48 keypoint numbers"),
         ({"segmentation": [[1, 2, 3]]}, "labels broken: "),
     ],
 )
@@ -204,7 +204,14 @@ def test_broken_people_of_coco_are_listed_one_by_one(tmp_path, changes, reason):
     write_coco(tmp_path, [coco_person(1, **changes), coco_person(2)])
     samples, left_out = read("coco", tmp_path)
     assert [s.sample_id for s in samples] == ["coco/1/2"] and [r.sample_id for r in left_out] == ["coco/1/1"]
-    assert reason is None or left_out[0].reason.startswith(reason)
+    assert left_out[0].reason.startswith(reason)
+
+
+def test_a_coco_file_with_nan_is_no_json_and_is_refused(tmp_path):
+    write_coco(tmp_path, [coco_person(1, keypoints=np.full((17, 3), np.nan)), coco_person(2)])
+    with pytest.raises(UserError, match=r"train2014.json: expected COCO person keypoints, .*NaN") as caught:
+        read("coco", tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_coco_file_of_other_content_is_refused(tmp_path):

@@ -3,21 +3,20 @@
 The method takes 2014; 2017 shares the same people out differently between training and validation.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import ijson
 import numpy as np
 
 from hmr.body.joints import COCO_17
 from hmr.data.readers.extent import ANKLES, TORSO, box_center, box_diagonal, mean_length
-from hmr.data.readers.raw import load_rgb, need
+from hmr.data.readers.raw import load_bgr, need
 from hmr.data.sample import Rejected, Sample, keypoints_19
 from hmr.errors import UserError
-from hmr.files import read_json
 from hmr.params import NormalizeParams
 
 DATASET = "coco"
@@ -36,38 +35,65 @@ def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Re
     if not folder.is_dir():
         folder = need(raw / "images" / f"train{year}", DATASET)
     path = need(raw / _annotations(year), DATASET)
-    content = read_json(path)
-    try:
-        names = {image["id"]: image["file_name"] for image in content["images"]}
-        categories = {category["id"] for category in content["categories"]}
-        people = defaultdict(list)
-        for annotation in content["annotations"]:
-            people[annotation["image_id"]].append((annotation["id"], annotation))
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: expected COCO person keypoints, found none ({error!r}); fetch it again") from None
-    load = lru_cache(maxsize=1)(load_rgb)
-    for image_id in sorted(people):
-        for number, annotation in sorted(people[image_id], key=itemgetter(0)):
-            sample_id = f"coco/{image_id}/{number}"
-            if image_id not in names:
-                yield Rejected(sample_id, "labels broken: a person without an image")
-            elif annotation.get("category_id") not in categories:
-                yield Rejected(sample_id, f"labels broken: unknown category {annotation.get('category_id')!r}")
-            elif annotation["category_id"] != PERSON_CATEGORY:
-                yield Rejected(sample_id, "not a person", bad=False)
-            elif annotation.get("iscrowd"):
-                yield Rejected(sample_id, "a crowd in place of a person", bad=False)
-            else:
-                yield _person(annotation, sample_id, partial(load, folder / names[image_id]))
+    names, categories, people = _content(path)
+    load = lru_cache(maxsize=1)(load_bgr)
+    for image_id, number, person in sorted(people, key=itemgetter(0, 1)):
+        sample_id = f"coco/{image_id}/{number}"
+        if image_id not in names:
+            yield Rejected(sample_id, "labels broken: a person without an image")
+        elif person.category not in categories:
+            yield Rejected(sample_id, f"labels broken: unknown category {person.category!r}")
+        elif person.category != PERSON_CATEGORY:
+            yield Rejected(sample_id, "not a person", bad=False)
+        elif person.wrong:
+            yield Rejected(sample_id, person.wrong)
+        elif person.left_out:
+            yield Rejected(sample_id, person.left_out, bad=False)
+        else:
+            yield _sample(person.labels, sample_id, partial(load, folder / names[image_id]))
 
 
 def _annotations(year: str) -> str:
     return f"annotations/person_keypoints_train{year}.json"
 
 
-def _person(annotation: dict[str, Any], sample_id: str, load: Callable[[], np.ndarray]) -> Sample | Rejected:
+class _Person(NamedTuple):
+    """What is kept of an annotation. Its polygon, which is most of it, is looked at and let go."""
+
+    category: Any
+    labels: np.ndarray | None = None  # (17, 3) x, y and flag, of those who are kept
+    left_out: str | None = None  # why the method leaves this person out
+    wrong: str | None = None  # what is wrong with the labels
+
+
+def _content(path: Path) -> tuple[dict[int, str], set[int], list[tuple[int, int, _Person]]]:
+    """Names of images by number, known categories, and people with their image's number and their own.
+
+    Read as a stream: the file is hundreds of megabytes, and several times that as Python's objects.
+    """
+    try:
+        names = {image["id"]: image["file_name"] for image in _items(path, "images")}
+        people = [(person["image_id"], person["id"], _person(person)) for person in _items(path, "annotations")]
+        categories = {category["id"] for category in _items(path, "categories")}
+    except (KeyError, TypeError, ijson.JSONError) as error:
+        found = " ".join(str(error).split())
+        raise UserError(f"{path}: expected COCO person keypoints, found none ({found}); fetch it again") from None
+    if not (names and categories):
+        raise UserError(f"{path}: expected COCO person keypoints, found none (images or categories); fetch it again")
+    return names, categories, people
+
+
+def _items(path: Path, name: str) -> Iterator[dict[str, Any]]:
+    with open(path, "rb") as file:
+        yield from ijson.items(file, f"{name}.item", use_float=True)
+
+
+def _person(annotation: dict[str, Any]) -> _Person:
+    category = annotation.get("category_id")
+    if annotation.get("iscrowd"):
+        return _Person(category, left_out="a crowd in place of a person")
     if not annotation.get("num_keypoints"):
-        return Rejected(sample_id, "no joint labelled", bad=False)
+        return _Person(category, left_out="no joint labelled")
     try:
         labels = np.array(annotation.get("keypoints", []), np.float64)
         if labels.shape != (3 * len(COCO_17),):
@@ -75,9 +101,11 @@ def _person(annotation: dict[str, Any], sample_id: str, load: Callable[[], np.nd
         labels = labels.reshape(-1, 3)
         reason = left_out(labels[:, 2], annotation.get("segmentation"))
     except (ValueError, TypeError) as error:
-        return Rejected(sample_id, f"labels broken: {error}")
-    if reason:
-        return Rejected(sample_id, reason, bad=False)
+        return _Person(category, wrong=f"labels broken: {error}")
+    return _Person(category, left_out=reason) if reason else _Person(category, labels)
+
+
+def _sample(labels: np.ndarray, sample_id: str, load: Callable[[], np.ndarray]) -> Sample:
     # Hidden joints count as well as visible ones in the method's loss.
     keypoints, visible = keypoints_19(labels[:, :2], labels[:, 2] > 0, COCO_17)
     return Sample(

@@ -10,7 +10,7 @@ import scipy.io
 
 from hmr.body.joints import LSP_14, MPI_INF_3DHP_17, MPI_INF_3DHP_28
 from hmr.data.readers.extent import box_center, box_diagonal
-from hmr.data.readers.raw import lazily, load_rgb, loaded, need, video_frames
+from hmr.data.readers.raw import lazily, load_bgr, loaded, need, video_frames
 from hmr.data.sample import Rejected, Sample, keypoints_19
 from hmr.errors import UserError
 from hmr.params import NormalizeParams
@@ -192,7 +192,7 @@ def _test_lens(sequence: str, pictures: list[Path]) -> tuple[float, np.ndarray]:
     """
     for path in pictures:
         try:
-            height, width = load_rgb(path).shape[:2]
+            height, width = load_bgr(path).shape[:2]
         except UserError:
             continue
         return TEST_FOCAL_WIDTHS[sequence] * width, np.array([(width - 1) / 2, (height - 1) / 2])

@@ -10,7 +10,7 @@ import scipy.io
 
 from hmr.body.joints import MPII_16
 from hmr.data.readers.extent import ANKLES, HEAD_TO_HIP, TORSO, box_center, box_diagonal, mean_length
-from hmr.data.readers.raw import load_rgb, need
+from hmr.data.readers.raw import load_bgr, need
 from hmr.data.sample import Rejected, Sample, keypoints_19
 from hmr.errors import UserError
 from hmr.params import NormalizeParams
@@ -22,7 +22,7 @@ def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Re
     """People of the training images who stand apart from others (`single_person`)."""
     folder = need(raw / "images", DATASET)
     release = _release(need(raw / "annotations" / "mpii_human_pose_v1_u12_1.mat", DATASET))
-    load = lru_cache(maxsize=1)(load_rgb)
+    load = lru_cache(maxsize=1)(load_bgr)
     is_train = np.atleast_1d(release.img_train).astype(bool)
     images, single = _items(release.annolist), np.atleast_1d(release.single_person)
     single = [single] if len(images) == 1 else list(single)

@@ -22,8 +22,8 @@ def need(path: Path, dataset: str) -> Path:
     )
 
 
-def load_rgb(path: Path) -> np.ndarray:
-    """A picture as RGB uint8 (H, W, 3). Raises UserError if it is missing, cut short or none."""
+def load_bgr(path: Path) -> np.ndarray:
+    """A picture as BGR uint8 (H, W, 3). Raises UserError if it is missing, cut short or none."""
     data = _bytes(path)
     # libjpeg fills the rest of a file that was cut short with grey, so look for the end marker.
     if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[len(data) // 2 :]:
@@ -32,7 +32,7 @@ def load_rgb(path: Path) -> np.ndarray:
     image = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise UserError(f"{path}: expected a picture, found something else; fetch it again")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image
 
 
 def load_grey(path: Path) -> np.ndarray:
@@ -62,11 +62,11 @@ def _bytes(path: Path) -> bytes:
 
 def lazily(path: Path) -> Callable[[], np.ndarray]:
     """A picture that is read when it is wanted."""
-    return partial(load_rgb, path)
+    return partial(load_bgr, path)
 
 
 def video_frames(path: Path, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarray | None]]:
-    """The wanted frames of a video, RGB, decoded straight through once.
+    """The wanted frames of a video, BGR, decoded straight through once.
 
     `wanted` holds ascending frame numbers from 0. Yields each with its picture, None once the video has ended.
     """
@@ -78,7 +78,7 @@ def video_frames(path: Path, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarr
                 at += 1
             good, picture = video.read() if at == number else (False, None)
             at += bool(good)
-            yield number, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if good else None
+            yield number, picture if good else None
     finally:
         video.release()
 
