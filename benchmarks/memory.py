@@ -54,7 +54,7 @@ def write_coco(raw: Path, count: int) -> None:
         images.append({"id": number, "file_name": name, "height": 64, "width": 64})
         points = np.column_stack([rng.uniform(2, 62, (17, 2)).round(1), np.full(17, 2)])
         person = {"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, "num_keypoints": 17}
-        polygon = rng.uniform(-1, 64, 80).round(2).tolist()
+        polygon = [0.0, 0.0, 63.0, 63.0, *rng.uniform(0, 63, 76).round(2).tolist()]
         people.append({**person, "keypoints": points.ravel().tolist(), "segmentation": [polygon], "area": 1.0})
     path = raw / "annotations/person_keypoints_train2014.json"
     path.parent.mkdir()

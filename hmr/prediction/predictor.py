@@ -31,6 +31,10 @@ class Bodies:
     keypoints_norm: np.ndarray  # (N, 19, 2), [-1, 1] over the view
 
 
+# Images and bodies go through a processor so many at a time: what lies between two layers then stays in its cache.
+_BLOCK = 8
+
+
 class ThetaSource(Protocol):
     """Anything that turns views into the 85 numbers."""
 
@@ -48,7 +52,9 @@ class NetworkSource:
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> Tensor:
-        return self.network(network_input(torch.from_numpy(images).to(self.device)))[-1].cpu()
+        size = _BLOCK if self.device.type == "cpu" else max(1, len(images))
+        parts = torch.from_numpy(images).split(size)
+        return torch.cat([self.network(network_input(part.to(self.device)))[-1].cpu() for part in parts])
 
 
 def folded(network: nn.Module) -> nn.Module:
@@ -71,9 +77,16 @@ class MeanSource:
         return self.start.expand(len(images), -1)
 
 
-@torch.inference_mode()
 def bodies_of(theta: Tensor, body: BodyModel) -> Bodies:
     """Pose the bodies that thetas describe."""
+    parts = [_posed(part, body) for part in theta.split(_BLOCK)]
+    if len(parts) == 1:
+        return parts[0]
+    return Bodies(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+
+@torch.inference_mode()
+def _posed(theta: Tensor, body: BodyModel) -> Bodies:
     estimate = read_theta(theta)
     posed = body(betas=estimate.betas, full_pose_rotmat=estimate.full_pose_rotmat)
     keypoints = body.keypoints(posed.vertices)
