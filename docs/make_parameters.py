@@ -130,7 +130,7 @@ def _flat(values: dict[str, Any], where: str = "") -> dict[str, Any]:
     """Dotted keys; overlays stay one value."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        nested = isinstance(value, dict) and key != "variants"
+        nested = isinstance(value, dict) and value and key != "variants"
         flat |= _flat(value, f"{where}{key}.") if nested else {f"{where}{key}": value}
     return flat
 

@@ -90,6 +90,7 @@ class NormalizeParams:
 class MocapParams:
     frame_rate_hz: float
     mirror: bool
+    sources: dict[str, float]  # weight of each folder below data/raw/mocap in what is drawn; {} is by their frames
     marker_set: str  # markers in .c3d files: cmu41, or a table's path (see hmr/mocap/markers)
 
 

@@ -52,6 +52,12 @@ class Clip:
         return len(self.pose_axis_angle)
 
 
+def source_of(sequence: str) -> str:
+    """The source that a sequence belongs to: the first folder of its name, or "." where it has none."""
+    folder, slash, _ = sequence.partition("/")
+    return folder if slash else "."
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A clip, or frames of one, that did not go into the pool."""
@@ -63,16 +69,21 @@ class LeftOut:
 class MocapPool:
     """Real bodies in a file, read a frame at a time."""
 
-    def __init__(self, path: Path, rows: int, places: Mapping[str, int]) -> None:
-        self._rows, self._places = rows, places
+    def __init__(self, path: Path, places: Mapping[str, int], rows: list[int], weights: list[float]) -> None:
+        self._rows, self._places = sum(rows), places
+        self._starts, self._shares = (np.cumsum([0, *of_each]) for of_each in (rows, weights))
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115  (open as long as the pool is)
 
     def __len__(self) -> int:
         return self._rows
 
     def sample(self, rng: np.random.Generator, n: int) -> tuple[Float[ndarray, "n 24 3"], Float[ndarray, "n 10"]]:
-        """`n` frames drawn uniformly with replacement: poses as axis-angle in radians, root first, and betas."""
-        return self.at(rng.integers(len(self), size=n))
+        """`n` frames drawn with replacement: poses as axis-angle in radians, root first, and betas.
+
+        Sources come by their weights; within a source every frame counts alike.
+        """
+        at = np.interp(rng.random(n) * self._shares[-1], self._shares, self._starts)
+        return self.at(np.minimum(at.astype(np.int64), len(self) - 1))
 
     def at(self, rows: Int[ndarray, "n"]) -> tuple[Float[ndarray, "n 24 3"], Float[ndarray, "n 10"]]:
         """The poses and betas of these frames."""
@@ -99,12 +110,13 @@ def open_pool(path: Path) -> MocapPool:
     try:
         with h5py.File(path, "r") as file:
             _check(file, path)
-            rows, places = len(file["frame"]), {name: file[name].id.get_offset() for name in _SAMPLED}
+            places = {name: file[name].id.get_offset() for name in _SAMPLED}
+            rows, weights = (file[f"source/{name}"][:].tolist() for name in ("rows", "weight"))
             if not all(np.isfinite(block).all() for name in _SAMPLED for block in _blocks(file[name])):
                 raise UserError(f"{path}: expected finite poses and betas, found NaN or infinity; {_WAY_OUT}")
     except (OSError, RuntimeError):
         raise UserError(f"{path}: expected a motion-capture pool, found a broken HDF5 file; {_WAY_OUT}") from None
-    return MocapPool(path, rows, places)
+    return MocapPool(path, places, rows, weights)
 
 
 def _blocks(column: h5py.Dataset) -> Iterator[ndarray]:
@@ -120,6 +132,9 @@ def _check(file: h5py.File, path: Path) -> None:
         raise UserError(f"{path}: expected schema {SCHEMA}, found {schema}; {_WAY_OUT} of this version")
     if any(file[name].chunks for name in _SAMPLED):
         raise UserError(f"{path}: expected poses and betas in one piece each, found chunks; {_WAY_OUT}")
+    sources = file.get("source")
+    if not isinstance(sources, h5py.Group) or {sources["rows"][:].sum()} != rows:
+        raise UserError(f"{path}: expected how many frames each source has, found other counts; {_WAY_OUT}")
     if rows == {0}:
         raise UserError(f"{path}: expected at least one pose, found none; {_WAY_OUT}")
 
@@ -129,9 +144,17 @@ def _is_column(file: h5py.File, name: str) -> bool:
 
 
 def write_pool(
-    path: Path, clips: Iterable[Clip], *, attributes: Mapping[str, Any], left_out: Iterable[LeftOut] = ()
+    path: Path,
+    clips: Iterable[Clip],
+    *,
+    attributes: Mapping[str, Any],
+    left_out: Iterable[LeftOut] = (),
+    weights: Mapping[str, float] | None = None,
 ) -> None:
     """Write clips as a pool, whole or not at all; equal clips give equal bytes.
+
+    The clips of a source come one after the other. `weights`
+    says how much of what is drawn comes from each, all of them named; without it that is as many as it has frames.
 
     `attributes` are the root attributes dataset, source, licence and raw_sha256; schema is added here. `left_out` is
     read after the last clip, so both may come from one pass over the sources. UserError if no frame is left.
@@ -143,8 +166,13 @@ def write_pool(
     ):
         for name, (kind, shape) in _COLUMNS.items():
             file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=(_CHUNK_ROWS, *shape))
+        rows: dict[str, int] = {}
         for clip in clips:
             _append(file, clip)
+            source = source_of(clip.sequence)
+            if source in rows and source != list(rows)[-1]:
+                raise ValueError(f"clips of {source} come in two pieces")
+            rows[source] = rows.get(source, 0) + len(clip)
         if not len(file["frame"]):
             raise UserError(f"{path}: expected poses, found none to keep; look at the motion capture")
         with h5py.File(temporary, "w", libver="latest") as whole:
@@ -152,6 +180,7 @@ def write_pool(
                 whole.attrs[name] = value
             for name in _COLUMNS:
                 _copy(file[name], whole)
+            _write_sources(whole.create_group("source"), rows, weights or rows)
             _write_left_out(whole.create_group("quarantine"), list(left_out))
 
 
@@ -178,6 +207,18 @@ def _append(file: h5py.File, clip: Clip) -> None:
         file[name].resize(start + count, axis=0)
         if count:
             file[name][start:] = value
+
+
+def _write_sources(group: h5py.Group, rows: Mapping[str, int], weights: Mapping[str, float]) -> None:
+    if rows.keys() != weights.keys() or min(weights.values()) < 0 or not sum(weights.values()) > 0:
+        given = ", ".join(f"{name}: {weight:g}" for name, weight in weights.items())
+        raise UserError(
+            f"mocap.sources: expected a weight for each of {', '.join(rows)}, found {given}; "
+            "name every folder of motion once, none below zero, or leave {}"
+        )
+    group.create_dataset("name", data=np.array(list(rows), object), dtype=_TEXT)
+    group["rows"] = np.array(list(rows.values()), np.int64)
+    group["weight"] = np.array([weights[name] for name in rows], float)
 
 
 def _write_left_out(group: h5py.Group, left_out: list[LeftOut]) -> None:

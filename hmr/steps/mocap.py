@@ -13,7 +13,7 @@ from tqdm import tqdm
 from hmr.body.file import read_body_file
 from hmr.errors import UserError
 from hmr.files import MANIFEST, manifest_sha256, read_json, sha256_file
-from hmr.mocap.pool import Clip, LeftOut, write_pool
+from hmr.mocap.pool import Clip, LeftOut, source_of, write_pool
 from hmr.mocap.retarget import mirror_pose
 from hmr.mocap.sources import ClipReader, Source, find_sources, skeleton_of
 from hmr.params import load_params
@@ -36,12 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     params = load_params(args.params)
-    sources = find_sources(args.path)
+    sources = sorted(find_sources(args.path), key=lambda source: source_of(source.sequence))  # stable
     reader = ClipReader(read_body_file(args.body), params.mocap.frame_rate_hz, params.mocap.marker_set)
     tally = Tally()
     clips = read_clips(sources, reader, tally, max_broken=params.normalize.max_quarantine_fraction)
     copies = (copy for clip in clips for copy in _with_mirror(clip, params.mocap.mirror))
-    write_pool(args.out, copies, attributes=_attributes(args.path, sources), left_out=tally.left_out)
+    write_pool(
+        args.out,
+        copies,
+        attributes=_attributes(args.path, sources),
+        left_out=tally.left_out,
+        weights=params.mocap.sources,
+    )
     print(f"mocap: {tally.summary()}" + ("; with mirror images twice as many" if params.mocap.mirror else ""))
 
 

@@ -45,6 +45,20 @@ def test_samples_are_uniform_rows_and_depend_on_the_generator_alone(tmp_path: Pa
     np.testing.assert_array_equal(pose, pool.sample(np.random.default_rng(3), 4000)[0])
 
 
+def test_sources_come_by_their_weights(tmp_path: Path) -> None:
+    clips = [clip("cmu/1", 90), clip("cmu/2", 10), clip("made/1", 20, seed=1)]
+    path = tmp_path / "pool.h5"
+    for weights, share in ((None, 20 / 120), ({"cmu": 1.0, "made": 3.0}, 0.75), ({"made": 0.0, "cmu": 1.0}, 0.0)):
+        write_pool(path, clips, attributes=ATTRIBUTES, weights=weights)
+        pool = open_pool(path)
+        betas = pool.sample(np.random.default_rng(0), 20_000)[1]
+        from_made = (betas[:, 0] == np.float32(clips[2].betas[0])).mean()
+        assert abs(from_made - share) < 0.01
+    for weights in ({"cmu": 1.0}, {"cmu": 1.0, "made": 1.0, "more": 1.0}, {"cmu": -1.0, "made": 2.0}):
+        with pytest.raises(UserError, match=r"mocap\.sources: expected a weight for each of cmu, made"):
+            write_pool(path, clips, attributes=ATTRIBUTES, weights=weights)
+
+
 def test_equal_clips_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("a.h5", "b.h5"):
         write_pool(tmp_path / name, [clip("a", 1500), clip("b", 2)], attributes=ATTRIBUTES)
