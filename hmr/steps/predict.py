@@ -1,112 +1,381 @@
-"""`hmr predict`: a person's own pictures in; overlay, mesh and parameters of each body out."""
+"""`hmr predict`: a person's own pictures and videos in; overlay, mesh, parameters and motion of each body out."""
 
 import argparse
+import contextlib
 import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from hmr.body.file import read_body_file
-from hmr.body.joints import COCOPLUS_19
+from hmr.body.joints import COCOPLUS_19, SMPL_24
 from hmr.body.model import BodyModel
-from hmr.data import augment
-from hmr.data.crop import crop_person
 from hmr.device import pick_device, reproducible
+from hmr.errors import UserError
 from hmr.files import atomic_path
-from hmr.geometry.affine import compose, invert, transform
+from hmr.photos import formats, maps, motion, people, pictures
+from hmr.photos.about import about, newest_checkpoint, one_line
+from hmr.photos.reading import Video, files_of, is_video, names_of, open_video, read_picture
+from hmr.photos.recovery import Body, focal_px, pose_bodies, recover
 from hmr.prediction.checkpoints import Loaded, open_network
-from hmr.prediction.photos import Person, find_people, read_boxes
-from hmr.prediction.placement import camera_in_image
-from hmr.prediction.predictor import Bodies, bodies_of
-from hmr.render.overlay import overlay, side_view, tile
+from hmr.prediction.predictor import batched
 
 _HELP = """
-For each person: NAME-overlay.jpg (picture, body over it, body from the side), NAME.obj (mesh, metres) and NAME.json
-(camera, pose, betas, joints). A picture is taken to be tight around one person unless --boxes says where people are.
+For a picture: NAME-overlay.jpg (bodies over it, in its own resolution), and for each person NAME-views.jpg (front,
+side, top), NAME.glb (mesh), NAME.npz (AMASS's names) and NAME.json (every parameter, with units). For a video:
+NAME-overlay.mp4, and for each person NAME.npz and NAME.bvh (smoothed motion). With --maps also NAME-maps.npz and .png:
+depth, six body parts, and the body's own UV, where they fall in the picture.
+
+People are found by the detector of upright people that OpenCV 4 ships. Others need --boxes, or --tight if each picture
+is cropped closely around one person. With OpenCV 5, which has no detector, --tight is assumed where no boxes are given.
 
   hmr predict photo.jpg --out bodies
-  hmr predict holiday/ --boxes boxes.json --out bodies     # {"beach.jpg": [[x, y, width, height]], ...}
+  hmr predict holiday/ walk.mp4 --out bodies --maps
+  hmr predict beach.jpg --boxes boxes.json --out bodies    # {"beach.jpg": [[x, y, width, height], ...]}
+  hmr predict beach.jpg --boxes beach_keypoints.json ...   # OpenPose's or COCO's JSON, or a folder of OpenPose's
 
-The default checkpoint was trained on rendered people: expect it to be rough on photographs.
+A file that cannot be used is told in one line, the rest goes on, and the status is 2 at the end.
 """
+_FRAMES_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every file needs, made once."""
+
+    network: Loaded
+    model: BodyModel
+    body: dict[str, np.ndarray]
+    detector: people.Detector | None
+    told: dict[str, Any]
+    boxes: people.Boxes | None
+    tight: bool
+    maps: bool
+    out: Path
+
+
+class Complaints:
+    """What could not be used: one line each on stderr, as it comes, without tearing the progress bar."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @contextlib.contextmanager
+    def told(self) -> Iterator[None]:
+        """The user's mistake within is told and counted, and does not end the run."""
+        try:
+            yield
+        except UserError as error:
+            self.count += 1
+            tqdm.write(f"hmr predict: {error}", file=sys.stderr)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _HELP
     parser.add_argument("paths", nargs="+", type=Path, metavar="IMAGE|VIDEO|FOLDER")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--checkpoint", type=Path, default=Path("results/train/paired/checkpoint.safetensors"))
+    parser.add_argument("--checkpoint", type=Path, help="default: the newest in results/train")
     parser.add_argument("--body", type=Path, default=Path("results/body/body.npz"), help="the body it was trained with")
-    parser.add_argument("--boxes", type=Path, help="JSON: picture name to boxes [x, y, width, height], pixels")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--boxes", type=Path, help="JSON that says where people are: own form, OpenPose's, COCO's")
+    where.add_argument("--tight", action="store_true", help="each picture is cropped closely around one person")
+    parser.add_argument("--maps", action="store_true", help="also depth, body parts and UV (pictures only)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
 def run(args: argparse.Namespace) -> None:
-    network = open_network(args.checkpoint, pick_device(args.device))
-    body, faces = BodyModel.load(args.body), read_body_file(args.body)["f"]
-    boxes = read_boxes(args.boxes) if args.boxes else None
-    args.out.mkdir(parents=True, exist_ok=True)
-    count = 0
+    complaints, files = Complaints(), []
+    for path in args.paths:
+        with complaints.told():
+            files += files_of(path)
+    if not files:
+        raise UserError("nothing to look at: no path given leads to a picture or a video")
+    boxes = people.read_boxes(args.boxes) if args.boxes else None
+    _writable(args.out)
+    tools = _tools(args, boxes)
+    _write_json(args.out / "about.json", tools.told)
+    bodies, start = 0, time.perf_counter()
     with reproducible(1):
-        for person in tqdm(find_people(args.paths, boxes), unit="person", disable=None):
-            recover(person, network, body, faces, args.out)
-            count += 1
-    print(f"{count} {'body' if count == 1 else 'bodies'} written to {args.out}")
-
-
-def recover(person: Person, network: Loaded, body: BodyModel, faces: np.ndarray, out: Path) -> None:
-    """One person's overlay, mesh and parameters."""
-    image_px = network.image_px
-    crop = crop_person(
-        person.image,
-        keypoints_px=np.empty((0, 2)),
-        center_px=person.center_px,
-        person_px=person.person_px,
-        crop_px=augment.CROP_REFERENCE_PX,
+        for path, name in zip(tqdm(files, unit="file", disable=None), names_of(files), strict=True):
+            with complaints.told():
+                bodies += (_video if is_video(path) else _picture)(path, name, tools, complaints)
+    seconds = time.perf_counter() - start
+    print(one_line(tools.told))
+    print(
+        f"{bodies} {'body' if bodies == 1 else 'bodies'} from {len(files)} {'file' if len(files) == 1 else 'files'}"
+        f" written to {args.out}, {len(files) / max(seconds, 1e-9):.1f} files a second"
     )
-    views = augment.plain_views(1, network.scale)
-    to_view = augment.view_matrices(views, crop_px=augment.CROP_REFERENCE_PX, image_px=image_px)[0]
-    bodies = bodies_of(network.source(augment.warp(crop.image, to_view, image_px)[None]), body)
-    view_to_image = compose(crop.crop_to_image, invert(to_view))
-    transl, camera = camera_in_image(bodies.camera[0], view_to_image, image_px)
-    vertices = bodies.vertices[0] + transl
-    pictures = [
-        person.image,
-        overlay(person.image, vertices, faces, camera),
-        side_view(vertices, faces, camera, person.image.shape[:2]),
-    ]
-    _write_bytes(out / f"{person.name}-overlay.jpg", _jpeg(tile(pictures, 3)))
-    _write_bytes(out / f"{person.name}.obj", _obj(bodies.vertices[0], faces))
-    _write_bytes(out / f"{person.name}.json", _parameters(bodies, view_to_image, image_px))
+    if complaints.count:
+        raise UserError(f"{complaints.count} of what was asked for could not be done: see the lines above")
 
 
-def _parameters(bodies: Bodies, view_to_image: np.ndarray, image_px: int) -> bytes:
-    keypoints_px = transform(view_to_image, augment.from_norm(bodies.keypoints_norm[0], image_px))
-    values = {
-        "camera": bodies.camera[0],
-        "view_to_image": view_to_image,
-        "image_px": np.array(image_px),
-        "full_pose_axis_angle": bodies.pose_axis_angle[0],
-        "betas": bodies.betas[0],
-        "keypoints_3d_m": bodies.keypoints_3d_m[0],
-        "keypoints_2d_px": keypoints_px,
+def _tools(args: argparse.Namespace, boxes: people.Boxes | None) -> Tools:
+    checkpoint = args.checkpoint or newest_checkpoint(Path("results"))
+    body = read_body_file(args.body)
+    return Tools(
+        network=open_network(checkpoint, pick_device(args.device)),
+        model=BodyModel(body),
+        body=body,
+        detector=people.Detector() if people.has_detector() else None,
+        told=about(checkpoint, args.body, str(body["source"])),
+        boxes=boxes,
+        tight=args.tight or _taken_as_tight(boxes),
+        maps=args.maps,
+        out=args.out,
+    )
+
+
+def _taken_as_tight(boxes: people.Boxes | None) -> bool:
+    """Whether pictures are taken as tight for want of a detector, which is told."""
+    if boxes is not None or people.has_detector():
+        return False
+    told = "has no detector of people, OpenCV 4 has; pictures are taken as cropped closely, else give --boxes"
+    print(f"hmr predict: OpenCV {cv2.__version__} {told}", file=sys.stderr)
+    return True
+
+
+def _writable(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with atomic_path(out / "about.json") as temporary:
+            temporary.write_text("{}\n")
+    except OSError as error:
+        raise UserError(f"--out {out}: expected a folder to write to, found none ({error.strerror})") from None
+
+
+def _boxes(image: np.ndarray, path: Path, tools: Tools, complaints: Complaints) -> np.ndarray:
+    """Boxes (n, 4) of the people to recover: as told, else as found. UserError where there is nobody."""
+    if tools.tight:
+        return people.whole_picture(image.shape[:2])[None]
+    if tools.boxes is None:
+        found = tools.detector(image)
+        if not len(found):
+            raise UserError(
+                f"{path}: expected a person, found nobody upright and whole; say where by --boxes, or crop the picture"
+                " closely and say --tight"
+            )
+        return found
+    given, kept = people.boxes_for(tools.boxes, path), []
+    if not len(given):
+        raise UserError(f"{path}: expected boxes for this picture in --boxes, found none")
+    for box in given:
+        with complaints.told():
+            people.check_box(box, image.shape[:2], path.name)
+            kept.append(box)
+    return np.array(kept).reshape(-1, 4)
+
+
+def _picture(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
+    """Everything about one picture; how many bodies."""
+    image = read_picture(path)
+    size, faces = image.shape[:2], tools.body["f"]
+    boxes = _boxes(image, path, tools, complaints)
+    bodies = recover([(image, people.place_of(box)) for box in boxes], tools.network, tools.model)
+    if not bodies:
+        return 0
+    for k, body in enumerate(bodies):
+        stem = tools.out / _person(name, k)
+        colour = pictures.colour_of(k)
+        _write_bytes(stem.with_name(f"{stem.name}-views.jpg"), _encoded(pictures.side_and_top(body, faces, colour)))
+        part_colours = maps.PART_COLOURS[tools.body["part6"] + 1]
+        _write_bytes(stem.with_name(f"{stem.name}.glb"), formats.glb(body.vertices, faces, part_colours))
+        _write_npz(stem.with_name(f"{stem.name}.npz"), _motion_arrays([body], size, 1.0, tools.model))
+        told = {**_parameters(body, size), "picture": path.name, "box_px": boxes[k], "network": tools.told}
+        _write_json(stem.with_name(f"{stem.name}.json"), told)
+    _write_bytes(tools.out / f"{name}-overlay.jpg", _encoded(pictures.draw_bodies(image, bodies, faces)))
+    if tools.maps:
+        with complaints.told():
+            found = maps.maps_of(bodies, tools.body, size, path.name)
+            _write_npz(tools.out / f"{name}-maps.npz", maps.arrays_of(found))
+            _write_bytes(tools.out / f"{name}-maps.png", _encoded(maps.picture_of(found), ".png"))
+    return len(bodies)
+
+
+def _video(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
+    """Everything about one video; how many people. Three passes: find, recover, draw; no frame is kept."""
+    video = open_video(path)
+    tracks = _tracks(video, tools, complaints)
+    if not tracks:
+        raise UserError(f"{path}: expected a person, found nobody upright and whole in two looks running; use --boxes")
+    bodies = _smooth(_recover_frames(video, tracks, tools), video, tools)
+    for k, track in enumerate(tracks):
+        of_track = [bodies[frame, k] for frame in _span(track)]
+        _write_npz(
+            tools.out / f"{_person(name, k)}.npz", _motion_arrays(of_track, video.size_px, video.rate_hz, tools.model)
+        )
+        rest = tools.model.rest_joints(_tensor(of_track[0].betas)).numpy()
+        transl = np.array([body.standing.transl_m(video.size_px) for body in of_track])
+        pose = np.array([body.full_pose_rotmat for body in of_track])
+        _write_bytes(tools.out / f"{_person(name, k)}.bvh", formats.bvh(pose, rest, transl, video.rate_hz).encode())
+    _draw_video(video, tracks, bodies, tools, tools.out / f"{name}-overlay.mp4")
+    told = {
+        "video": path.name,
+        "frame_rate_hz": video.rate_hz,
+        "people": [{"first_frame": track.frames[0], "last_frame": track.frames[-1]} for track in tracks],
+        "network": tools.told,
     }
-    plain = {name: np.round(value.astype(float), 6).tolist() for name, value in values.items()}
-    return (json.dumps({**plain, "keypoint_names": COCOPLUS_19.joints}, indent=1) + "\n").encode()
+    _write_json(tools.out / f"{name}.json", told)
+    return len(tracks)
 
 
-def _obj(vertices: np.ndarray, faces: np.ndarray) -> bytes:
-    """Wavefront OBJ, y up as viewers expect, metres."""
-    lines = [f"v {x:.5f} {-y:.5f} {-z:.5f}" for x, y, z in vertices]
-    return "\n".join([*lines, *(f"f {a} {b} {c}" for a, b, c in faces + 1), ""]).encode()
+def _tracks(video: Video, tools: Tools, complaints: Complaints) -> list[motion.Track]:
+    """Who is where: boxes of the whole video stand still, boxes of frames and found ones are followed."""
+    last, path = video.frames - 1, video.path
+    whole = people.whole_picture(video.size_px)[None] if tools.tight else None
+    if tools.boxes is not None and len(given := people.boxes_for(tools.boxes, path)):
+        whole = given
+    if whole is not None:
+        tracks = []
+        for box in whole:
+            with complaints.told():
+                people.check_box(box, video.size_px, path.name)
+                tracks.append(motion.Track([0, last], [box, box]) if last else motion.Track([0], [box]))
+        return tracks
+    looks = []
+    for frame, image in enumerate(
+        tqdm(video, total=video.frames, unit="frame", desc="finding", leave=False, disable=None)
+    ):
+        if tools.boxes is None and frame % motion.DETECT_EVERY == 0:
+            looks.append((frame, tools.detector(image)))
+        elif tools.boxes is not None:
+            names = (f"{path.stem}-{frame:06d}", f"{path.stem}_{frame:012d}")
+            looks += [(frame, tools.boxes[key]) for key in names if key in tools.boxes]
+    return motion.follow(looks, last) if looks else []
 
 
-def _jpeg(image: np.ndarray) -> bytes:
-    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+def _span(track: motion.Track) -> range:
+    return range(track.frames[0], track.frames[-1] + 1)
+
+
+def _recover_frames(video: Video, tracks: list[motion.Track], tools: Tools) -> dict[tuple[int, int], Body]:
+    """A body for each frame and track, frames seen one by one."""
+    bodies: dict[tuple[int, int], Body] = {}
+    waiting: list[tuple[tuple[int, int], np.ndarray, people.Place]] = []
+
+    def look() -> None:
+        found = recover([(image, place) for _, image, place in waiting], tools.network, tools.model)
+        bodies.update(zip((key for key, _, _ in waiting), found, strict=True))
+        waiting.clear()
+
+    for frame, image in enumerate(
+        tqdm(video, total=video.frames, unit="frame", desc="recovering", leave=False, disable=None)
+    ):
+        for k, track in enumerate(tracks):
+            if frame in _span(track):
+                waiting.append(((frame, k), image, people.place_of(track.box_at(frame))))
+        if len(waiting) >= _FRAMES_AT_ONCE:
+            look()
+    look()
+    return bodies
+
+
+def _smooth(bodies: dict[tuple[int, int], Body], video: Video, tools: Tools) -> dict[tuple[int, int], Body]:
+    """Each track's motion smoothed, with one shape: a person does not change it."""
+    smooth: dict[tuple[int, int], Body] = {}
+    for k in sorted({track for _, track in bodies}):
+        keys = sorted(key for key in bodies if key[1] == k)
+        rough = [bodies[key] for key in keys]
+        pose = motion.smooth_rotations(np.array([body.full_pose_rotmat for body in rough]), video.rate_hz)
+        standing = motion.smooth_standing([body.standing for body in rough], video.rate_hz)
+        betas = np.median([body.betas for body in rough], 0, keepdims=True).repeat(len(keys), 0)
+        for part in batched(len(keys), _FRAMES_AT_ONCE):
+            smooth.update(
+                zip(keys[part], pose_bodies(standing[part], pose[part], betas[part], tools.model), strict=True)
+            )
+    return smooth
+
+
+def _draw_video(
+    video: Video, tracks: list[motion.Track], bodies: dict[tuple[int, int], Body], tools: Tools, out: Path
+) -> None:
+    height, width = video.size_px
+    with atomic_path(out) as temporary:
+        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), video.rate_hz, (width, height))
+        if not writer.isOpened():
+            raise UserError(f"{out}: OpenCV cannot write a video of {width} x {height} here; shrink the video")
+        try:
+            for frame, image in enumerate(
+                tqdm(video, total=video.frames, unit="frame", desc="drawing", leave=False, disable=None)
+            ):
+                seen = [bodies[frame, k] for k in range(len(tracks)) if (frame, k) in bodies]
+                drawn = pictures.draw_bodies(image, seen, tools.body["f"], supersample=1)
+                writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+        finally:
+            writer.release()
+
+
+def _parameters(body: Body, size_px: tuple[int, int]) -> dict[str, Any]:
+    """Every number, each with its unit in its name or beside it."""
+    return {
+        "units": {
+            "full_pose_axis_angle": "radians, root first, camera frame: x right, y down, z forward",
+            "betas": "standard deviations of the body's shapes",
+            "keypoints_3d_m": "metres from the body's own origin, camera frame",
+            "keypoints_2d_px": "pixels of the picture, the first pixel's centre at (0.5, 0.5)",
+            "weak_perspective": "px_per_m: pixels that a metre takes; origin_px: where the body's origin falls",
+            "transl_m": "metres from a camera with focal_px, an assumed focal length",
+        },
+        "picture_px": {"width": size_px[1], "height": size_px[0]},
+        "weak_perspective": {"px_per_m": body.standing.px_per_m, "origin_px": body.standing.origin_px},
+        "focal_px": focal_px(size_px),
+        "transl_m": body.standing.transl_m(size_px),
+        "full_pose_axis_angle": Rotation.from_matrix(body.full_pose_rotmat).as_rotvec(),
+        "joint_names": SMPL_24.joints,
+        "betas": body.betas,
+        "keypoints_3d_m": body.keypoints_3d_m,
+        "keypoints_2d_px": body.standing.project(body.keypoints_3d_m),
+        "keypoint_names": COCOPLUS_19.joints,
+    }
+
+
+def _motion_arrays(
+    bodies: list[Body], size_px: tuple[int, int], rate_hz: float, model: BodyModel
+) -> dict[str, np.ndarray]:
+    pelvis = model.rest_joints(_tensor(bodies[0].betas))[0].numpy().astype(np.float64)
+    return formats.amass(
+        np.array([body.full_pose_rotmat for body in bodies], np.float64),
+        bodies[0].betas,
+        np.array([body.standing.transl_m(size_px) for body in bodies]),
+        pelvis,
+        rate_hz,
+    )
+
+
+def _tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(values, np.float32))
+
+
+def _person(name: str, k: int) -> str:
+    return name if k == 0 else f"{name}-{k + 1}"
+
+
+def _encoded(image: np.ndarray, suffix: str = ".jpg") -> bytes:
+    options = [cv2.IMWRITE_JPEG_QUALITY, 92] if suffix == ".jpg" else []
+    return cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    _write_bytes(path, (json.dumps(value, indent=1, default=_plain) + "\n").encode())
+
+
+def _plain(value: Any) -> Any:
+    return np.round(np.asarray(value, float), 6).tolist() if isinstance(value, np.ndarray) else float(value)

@@ -1,0 +1,72 @@
+"""Which network speaks, what it was trained with, and how well it did where measured: told with each result."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from hmr.errors import UserError
+from hmr.files import sha256_file
+
+_MEASURED = (
+    ("human36m-p2", "pa_mpjpe_mm", "reconstruction error {:.0f} mm on Human3.6M's protocol 2"),
+    ("lsp-keypoints", "pck_torso_0.2_percent", "{:.0f} % of LSP's keypoints within 0.2 torsos"),
+)
+
+
+def newest_checkpoint(results: Path) -> Path:
+    """The checkpoint in RESULTS/train that was written last. UserError where none was."""
+    found = sorted(results.glob("train/*/checkpoint.safetensors"), key=lambda path: (path.stat().st_mtime, path))
+    if not found:
+        raise UserError(
+            f"{results / 'train'}: expected a trained network, found none; run 'snakemake --cores 2 all' first, or give"
+            " --checkpoint and --body"
+        )
+    return found[-1]
+
+
+def about(checkpoint: Path, body: Path, body_source: str) -> dict[str, Any]:
+    """What to write beside a result. Reads the checkpoint's own words about its origin, not its weights."""
+    origin = _origin(checkpoint)
+    data = sorted(Path(name).stem for name in origin.get("inputs", {}) if name.endswith(".h5"))
+    measured = _measured(checkpoint)
+    return {
+        "checkpoint": checkpoint.name,
+        "checkpoint_sha256": sha256_file(checkpoint),
+        "variant": origin.get("variant", "not told by the file"),
+        "trained_on": data or "not told by the file",
+        "body": f"{body.name}: {body_source}",
+        "measured": measured or "nothing: no metrics of this network lie beside it",
+        "expect": "Rough on photographs where training saw rendered people only. Size in metres and distance are those"
+        " of a plausible body: one picture does not tell them.",
+    }
+
+
+def one_line(told: dict[str, Any]) -> str:
+    """The same for the terminal."""
+    trained = told["trained_on"] if isinstance(told["trained_on"], str) else ", ".join(told["trained_on"])
+    measured = told["measured"] if isinstance(told["measured"], str) else "; ".join(told["measured"])
+    return (
+        f"network: {told['variant']} ({told['checkpoint']}, {told['checkpoint_sha256'][:12]}), trained on: {trained}\n"
+        f"measured: {measured}\nexpect: {told['expect']}"
+    )
+
+
+def _origin(checkpoint: Path) -> dict[str, Any]:
+    try:
+        with safe_open(checkpoint, framework="np") as file:
+            return json.loads((file.metadata() or {}).get("hmr", "{}")) or {}
+    except (SafetensorError, ValueError, OSError):
+        return {}  # another program's form
+
+
+def _measured(checkpoint: Path) -> list[str]:
+    """Figures of results/evaluate/VARIANT for the network results/train/VARIANT/checkpoint.safetensors."""
+    folder = checkpoint.resolve().parent
+    lines = []
+    for benchmark, key, words in _MEASURED:
+        file = folder.parent.parent / "evaluate" / folder.name / f"{benchmark}.json"
+        if folder.parent.name == "train" and file.is_file():
+            lines += [words.format(json.loads(file.read_text())[key])]
+    return lines

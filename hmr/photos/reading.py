@@ -1,0 +1,106 @@
+"""A person's own files as pictures: 8 bits, RGB, the right way up, whatever camera or program wrote them."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hmr.errors import UserError
+
+IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
+_PAPER = 255  # what shows through where a picture is transparent
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is read as a video, by its name."""
+    return path.suffix.lower() in VIDEOS
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself, or a folder's pictures and videos in the order of their names. UserError where nothing is."""
+    if path.is_dir():
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES | VIDEOS)
+        if not inside:
+            raise UserError(f"{path}: expected pictures or videos in this folder, found none; name another")
+        return inside
+    if not path.is_file():
+        raise UserError(f"{path}: expected a picture, a video or a folder, found nothing there")
+    return [path]
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """uint8 (H, W, 3) RGB, turned as its EXIF says, transparent parts on white, 16 bits brought to 8.
+
+    UserError for a file that is no picture.
+    """
+    image = _decoded(path, cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise UserError(f"{path}: expected a picture, found a file that does not decode as one; convert it to JPEG")
+    if path.suffix.lower() in (".png", ".webp", ".tif", ".tiff"):
+        raw = _decoded(path, cv2.IMREAD_UNCHANGED)
+        # ASSUME: nothing both turns by EXIF and is transparent; such a picture keeps the colours under its alpha.
+        if raw is not None and raw.ndim == 3 and raw.shape[2] == 4 and raw.shape[:2] == image.shape[:2]:
+            alpha = raw[..., 3:].astype(np.float32) / np.iinfo(raw.dtype).max
+            image = np.rint(image * alpha + _PAPER * (1 - alpha)).astype(np.uint8)
+    return image
+
+
+def _decoded(path: Path, flags: int) -> np.ndarray | None:
+    try:
+        return cv2.imread(str(path), flags)
+    except cv2.error:  # beyond OpenCV's own limits on size
+        return None
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video that has been looked through once."""
+
+    path: Path
+    frames: int  # that decode
+    rate_hz: float
+    size_px: tuple[int, int]  # height, width
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Frames, uint8 (H, W, 3) RGB, in order; as many as `frames`."""
+        yield from _frames(self.path)
+
+
+def open_video(path: Path) -> Video:
+    """Count what decodes. UserError where nothing does; a video that breaks off is told on stderr and used so far."""
+    frames, size = 0, (0, 0)
+    for image in _frames(path):
+        frames, size = frames + 1, image.shape[:2]
+    if not frames:
+        raise UserError(f"{path}: expected a video, found a file without a frame that decodes")
+    capture = cv2.VideoCapture(str(path))
+    told, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
+    capture.release()
+    if told > frames + 1:
+        print(f"{path}: breaks off after {frames} of {told:.0f} frames; those are used", file=sys.stderr)
+    return Video(path, frames, rate if np.isfinite(rate) and 0 < rate <= 1000 else 30.0, size)
+
+
+def _frames(path: Path) -> Iterator[np.ndarray]:
+    capture = cv2.VideoCapture(str(path))
+    try:
+        while (read := capture.read())[0]:
+            yield cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
+    finally:
+        capture.release()
+
+
+def names_of(paths: list[Path]) -> list[str]:
+    """A name for each file's outputs: its stem, made unlike all others where two files share one."""
+    taken: set[str] = set()
+    names = []
+    for path in paths:
+        tries = [path.stem, path.name.replace(".", "-"), f"{path.parent.name}-{path.stem}"]
+        tries += [f"{path.stem}-again{k}" for k in range(2, len(paths) + 2)]
+        names.append(next(name for name in tries if name not in taken))
+        taken.add(names[-1])
+    return names
