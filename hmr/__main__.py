@@ -53,11 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = next((word for word in argv if word in COMMANDS), None)
     arguments = build_parser(command).parse_args(argv)
     try:
-        step_module(arguments.command).run(arguments)
+        return step_module(arguments.command).run(arguments) or 0
     except UserError as error:
         print(f"hmr {arguments.command}: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,12 @@ def test_training_does_not_depend_on_evaluation_report_or_studio():
     assert not [name for name in files("train") if name.startswith(apart)]
 
 
+def test_no_step_of_the_workflow_depends_on_what_people_do_with_their_own_pictures():
+    steps = ("body", "download", "normalize", "mocap", "pretrain", "train", "predict-set", "evaluate", "report")
+    assert not [name for step in steps for name in files(step) if name.startswith("photos/")]
+    assert "photos/people.py" in files("predict")
+
+
 def test_templates_count_as_code():
     assert {"report/templates/tables.md.j2", "report/page.py"} <= files("report")
 

@@ -4,32 +4,37 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 from safetensors import SafetensorError, safe_open
 
 from hmr.errors import UserError
 from hmr.files import sha256_file
 
 _MEASURED = (
-    ("human36m-p2", "pa_mpjpe_mm", "reconstruction error {:.0f} mm on Human3.6M's protocol 2"),
-    ("lsp-keypoints", "pck_torso_0.2_percent", "{:.0f} % of LSP's keypoints within 0.2 torsos"),
+    ("human36m-p2", "human36m-test", "pa_mpjpe_mm", "reconstruction error {:.0f} mm on {}Human3.6M's protocol 2"),
+    ("lsp-keypoints", "lsp-test", "pck_torso_0.2_percent", "{:.0f} % of {}LSP's keypoints within 0.2 torsos"),
 )
 
 
 def newest_checkpoint(results: Path) -> Path:
-    """The checkpoint in RESULTS/train that was written last. UserError where none was."""
-    found = sorted(results.glob("train/*/checkpoint.safetensors"), key=lambda path: (path.stat().st_mtime, path))
+    """The network in RESULTS/train that was written last. UserError where none was.
+
+    Networks trained without critics, whose bodies need not be human, count only where there is no other.
+    """
+    found = [path for path in results.glob("train/*/checkpoint.safetensors") if _is_network(path)]
     if not found:
         raise UserError(
             f"{results / 'train'}: expected a trained network, found none; run 'snakemake --cores 2 all' first, or give"
             " --checkpoint and --body"
         )
-    return found[-1]
+    return max(found, key=lambda path: (_origin(path)["train"]["adv_weight"] > 0, path.stat().st_mtime_ns, path))
 
 
 def about(checkpoint: Path, body: Path, body_source: str) -> dict[str, Any]:
     """What to write beside a result. Reads the checkpoint's own words about its origin, not its weights."""
     origin = _origin(checkpoint)
-    data = sorted(Path(name).stem for name in origin.get("inputs", {}) if name.endswith(".h5"))
+    stems = [Path(name).stem for name in origin.get("inputs", {}) if name.endswith("-train.h5")]
+    data = sorted(_prefix(checkpoint, stem) + stem.removesuffix("-train") for stem in stems)
     measured = _measured(checkpoint)
     return {
         "checkpoint": checkpoint.name,
@@ -43,14 +48,23 @@ def about(checkpoint: Path, body: Path, body_source: str) -> dict[str, Any]:
     }
 
 
-def one_line(told: dict[str, Any]) -> str:
-    """The same for the terminal."""
+def summary(told: dict[str, Any]) -> str:
+    """The same for the terminal, in three lines."""
     trained = told["trained_on"] if isinstance(told["trained_on"], str) else ", ".join(told["trained_on"])
     measured = told["measured"] if isinstance(told["measured"], str) else "; ".join(told["measured"])
     return (
         f"network: {told['variant']} ({told['checkpoint']}, {told['checkpoint_sha256'][:12]}), trained on: {trained}\n"
         f"measured: {measured}\nexpect: {told['expect']}"
     )
+
+
+def _is_network(checkpoint: Path) -> bool:
+    """Whether a file is a whole network of this program: a pre-trained encoder is not."""
+    try:
+        with safe_open(checkpoint, framework="np") as file:
+            return "regressor.start" in file.keys() and "train" in _origin(checkpoint)  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return False
 
 
 def _origin(checkpoint: Path) -> dict[str, Any]:
@@ -65,8 +79,17 @@ def _measured(checkpoint: Path) -> list[str]:
     """Figures of results/evaluate/VARIANT for the network results/train/VARIANT/checkpoint.safetensors."""
     folder = checkpoint.resolve().parent
     lines = []
-    for benchmark, key, words in _MEASURED:
+    for benchmark, stem, key, words in _MEASURED:
         file = folder.parent.parent / "evaluate" / folder.name / f"{benchmark}.json"
         if folder.parent.name == "train" and file.is_file():
-            lines += [words.format(json.loads(file.read_text())[key])]
+            lines += [words.format(json.loads(file.read_text())[key], _prefix(checkpoint, stem))]
     return lines
+
+
+def _prefix(checkpoint: Path, stem: str) -> str:
+    """What to put before a data set's name: nothing where the normalized set beside the network says official."""
+    try:
+        with h5py.File(checkpoint.resolve().parent.parent.parent / "normalize" / f"{stem}.h5") as store:
+            return "" if store.attrs["source"] == "official" else "open-"
+    except (OSError, KeyError):
+        return "open-"

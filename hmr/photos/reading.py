@@ -1,5 +1,6 @@
 """A person's own files as pictures: 8 bits, RGB, the right way up, whatever camera or program wrote them."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from hmr.errors import UserError
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 _PAPER = 255  # what shows through where a picture is transparent
+_MOST_SIDE_PX = 65_500  # of a JPEG file, which overlays are written as
+
+# A file that does not decode is told in a line of our own; the decoders' words beside it tell a user nothing more.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def is_video(path: Path) -> bool:
@@ -35,11 +41,16 @@ def files_of(path: Path) -> list[Path]:
 def read_picture(path: Path) -> np.ndarray:
     """uint8 (H, W, 3) RGB, turned as its EXIF says, transparent parts on white, 16 bits brought to 8.
 
-    UserError for a file that is no picture.
+    UserError for a file that is no picture, or one whose overlay could not be written.
     """
     image = _decoded(path, cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise UserError(f"{path}: expected a picture, found a file that does not decode as one; convert it to JPEG")
+    if max(image.shape) > _MOST_SIDE_PX:
+        found = f"{image.shape[1]} x {image.shape[0]}"
+        raise UserError(
+            f"{path}: expected a picture of at most {_MOST_SIDE_PX} pixels a side, found {found}; shrink it"
+        )
     if path.suffix.lower() in (".png", ".webp", ".tif", ".tiff"):
         raw = _decoded(path, cv2.IMREAD_UNCHANGED)
         # ASSUME: nothing both turns by EXIF and is transparent; such a picture keeps the colours under its alpha.

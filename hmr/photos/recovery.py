@@ -5,7 +5,7 @@ else. Pictures are therefore drawn as seen from far away, and a distance in metr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -53,6 +53,23 @@ def focal_px(size_px: tuple[int, int]) -> float:
 
 
 @dataclass(frozen=True)
+class View:
+    """What the network said of its own view, and where that view lies in the picture."""
+
+    camera: np.ndarray  # (3,) scale and shift of the weak perspective, [-1, 1] over the view
+    to_image: np.ndarray  # (2, 3) from the view's pixels to the picture's; pixel centres are whole numbers
+    image_px: int  # side of the view
+
+    @property
+    def standing(self) -> Standing:
+        """The same in the picture's own pixels."""
+        scale, zoom = max(float(self.camera[0]), _LEAST_SCALE), float(self.to_image[0, 0])
+        in_view = augment.from_norm(scale * self.camera[1:].astype(np.float64), self.image_px)
+        # The maps count from the first pixel's centre, the renderer from its corner.
+        return Standing(scale * self.image_px / 2 * zoom, zoom * in_view + self.to_image[:, 2] + 0.5)
+
+
+@dataclass(frozen=True)
 class Body:
     """One recovered person. Camera frame: x right, y down, z forward; root-relative metres."""
 
@@ -62,6 +79,7 @@ class Body:
     vertices: np.ndarray  # (V, 3)
     keypoints_3d_m: np.ndarray  # (19, 3)
     joints_24_m: np.ndarray  # (24, 3)
+    view: View | None = None  # None where the motion of a video was smoothed
 
 
 def pose_bodies(
@@ -89,8 +107,9 @@ def recover(views: Sequence[tuple[np.ndarray, Place]], network: Loaded, model: B
     seen, to_source = zip(*(_view(image, place, network) for image, place in views), strict=True)
     found = bodies_of(network.source(np.stack(seen)), model)
     pose = axis_angle_to_rotmat(torch.from_numpy(np.ascontiguousarray(found.pose_axis_angle))).numpy()
-    standing = [_standing(*pair, network.image_px) for pair in zip(found.camera, to_source, strict=True)]
-    return pose_bodies(standing, pose, found.betas, model)
+    seen_from = [View(*pair, network.image_px) for pair in zip(found.camera, to_source, strict=True)]
+    bodies = pose_bodies([view.standing for view in seen_from], pose, found.betas, model)
+    return [replace(body, view=view) for body, view in zip(bodies, seen_from, strict=True)]
 
 
 def _view(image: np.ndarray, place: Place, network: Loaded) -> tuple[np.ndarray, np.ndarray]:
@@ -106,10 +125,3 @@ def _view(image: np.ndarray, place: Place, network: Loaded) -> tuple[np.ndarray,
         augment.plain_views(1, network.scale), crop_px=augment.CROP_REFERENCE_PX, image_px=network.image_px
     )
     return augment.warp(crop.image, to_view, network.image_px), compose(crop.crop_to_image, invert(to_view))
-
-
-def _standing(camera: np.ndarray, view_to_image: np.ndarray, image_px: int) -> Standing:
-    scale, zoom = max(float(camera[0]), _LEAST_SCALE), float(view_to_image[0, 0])
-    in_view = augment.from_norm(scale * camera[1:].astype(np.float64), image_px)
-    # The maps count from the first pixel's centre, the renderer from its corner.
-    return Standing(scale * image_px / 2 * zoom, zoom * in_view + view_to_image[:, 2] + 0.5)

@@ -16,7 +16,7 @@ from hmr.errors import UserError
 from hmr.files import MANIFEST, read_json
 from hmr.params import Params, load_params
 
-_PACKAGES = ("torch", "numpy", "opencv-python-headless", "snakemake", "dvc", "smplx")
+_PACKAGES = ("torch", "numpy", "opencv-contrib-python-headless", "snakemake", "dvc", "smplx")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from hmr.device import pick_device, reproducible
 from hmr.errors import UserError
 from hmr.files import atomic_path
 from hmr.photos import formats, maps, motion, people, pictures
-from hmr.photos.about import about, newest_checkpoint, one_line
+from hmr.photos.about import about, newest_checkpoint, summary
 from hmr.photos.reading import Video, files_of, is_video, names_of, open_video, read_picture
 from hmr.photos.recovery import Body, focal_px, pose_bodies, recover
 from hmr.prediction.checkpoints import Loaded, open_network
@@ -35,8 +36,9 @@ side, top), NAME.glb (mesh), NAME.npz (AMASS's names) and NAME.json (every param
 NAME-overlay.mp4, and for each person NAME.npz and NAME.bvh (smoothed motion). With --maps also NAME-maps.npz and .png:
 depth, six body parts, and the body's own UV, where they fall in the picture.
 
-People are found by the detector of upright people that OpenCV 4 ships. Others need --boxes, or --tight if each picture
-is cropped closely around one person. With OpenCV 5, which has no detector, --tight is assumed where no boxes are given.
+People are found by the detector of standing people that OpenCV ships. It misses whoever bends, sits or is cut off, and
+takes some trees for people: say --tight if each picture is cropped closely around one person, or where people are by
+--boxes.
 
   hmr predict photo.jpg --out bodies
   hmr predict holiday/ walk.mp4 --out bodies --maps
@@ -46,6 +48,7 @@ is cropped closely around one person. With OpenCV 5, which has no detector, --ti
 A file that cannot be used is told in one line, the rest goes on, and the status is 2 at the end.
 """
 _FRAMES_AT_ONCE = 16
+_FIRST_CENTRE = 0.5  # where the renderer, which counts from the picture's corner, has the first pixel's centre
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,15 @@ class Complaints:
     """What could not be used: one line each on stderr, as it comes, without tearing the progress bar."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.any = False
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
-        """The user's mistake within is told and counted, and does not end the run."""
+        """The user's mistake within is told and remembered, and does not end the run."""
         try:
             yield
         except UserError as error:
-            self.count += 1
+            self.any = True
             tqdm.write(f"hmr predict: {error}", file=sys.stderr)
 
 
@@ -92,62 +95,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
+    """Everything asked for; the status, 2 where some of it could not be done."""
     complaints, files = Complaints(), []
     for path in args.paths:
         with complaints.told():
             files += files_of(path)
     if not files:
-        raise UserError("nothing to look at: no path given leads to a picture or a video")
-    boxes = people.read_boxes(args.boxes) if args.boxes else None
+        return 2
+    tools = _tools(args)
     _writable(args.out)
-    tools = _tools(args, boxes)
-    _write_json(args.out / "about.json", tools.told)
     bodies, start = 0, time.perf_counter()
     with reproducible(1):
         for path, name in zip(tqdm(files, unit="file", disable=None), names_of(files), strict=True):
             with complaints.told():
                 bodies += (_video if is_video(path) else _picture)(path, name, tools, complaints)
     seconds = time.perf_counter() - start
-    print(one_line(tools.told))
+    if not bodies:
+        return 2
+    _write_json(args.out / "about.json", tools.told)
+    print(summary(tools.told))
     print(
         f"{bodies} {'body' if bodies == 1 else 'bodies'} from {len(files)} {'file' if len(files) == 1 else 'files'}"
         f" written to {args.out}, {len(files) / max(seconds, 1e-9):.1f} files a second"
     )
-    if complaints.count:
-        raise UserError(f"{complaints.count} of what was asked for could not be done: see the lines above")
+    return 2 if complaints.any else 0
 
 
-def _tools(args: argparse.Namespace, boxes: people.Boxes | None) -> Tools:
+def _tools(args: argparse.Namespace) -> Tools:
+    boxes = people.read_boxes(args.boxes) if args.boxes else None
     checkpoint = args.checkpoint or newest_checkpoint(Path("results"))
     body = read_body_file(args.body)
     return Tools(
         network=open_network(checkpoint, pick_device(args.device)),
         model=BodyModel(body),
         body=body,
-        detector=people.Detector() if people.has_detector() else None,
+        detector=None if args.tight or args.boxes else people.Detector(),
         told=about(checkpoint, args.body, str(body["source"])),
         boxes=boxes,
-        tight=args.tight or _taken_as_tight(boxes),
+        tight=args.tight,
         maps=args.maps,
         out=args.out,
     )
 
 
-def _taken_as_tight(boxes: people.Boxes | None) -> bool:
-    """Whether pictures are taken as tight for want of a detector, which is told."""
-    if boxes is not None or people.has_detector():
-        return False
-    told = "has no detector of people, OpenCV 4 has; pictures are taken as cropped closely, else give --boxes"
-    print(f"hmr predict: OpenCV {cv2.__version__} {told}", file=sys.stderr)
-    return True
-
-
 def _writable(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with atomic_path(out / "about.json") as temporary:
-            temporary.write_text("{}\n")
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
         raise UserError(f"--out {out}: expected a folder to write to, found none ({error.strerror})") from None
 
@@ -320,20 +316,25 @@ def _parameters(body: Body, size_px: tuple[int, int]) -> dict[str, Any]:
             "full_pose_axis_angle": "radians, root first, camera frame: x right, y down, z forward",
             "betas": "standard deviations of the body's shapes",
             "keypoints_3d_m": "metres from the body's own origin, camera frame",
-            "keypoints_2d_px": "pixels of the picture, the first pixel's centre at (0.5, 0.5)",
+            "keypoints_2d_px": "pixels of the picture, the first pixel's centre at (0, 0)",
             "weak_perspective": "px_per_m: pixels that a metre takes; origin_px: where the body's origin falls",
             "transl_m": "metres from a camera with focal_px, an assumed focal length",
+            "camera": "scale, shift x, shift y of the network's view, which goes from -1 to 1",
+            "view_to_image": "affine map from pixels of the network's view, image_px a side, to the picture's",
         },
         "picture_px": {"width": size_px[1], "height": size_px[0]},
-        "weak_perspective": {"px_per_m": body.standing.px_per_m, "origin_px": body.standing.origin_px},
+        "weak_perspective": {"px_per_m": body.standing.px_per_m, "origin_px": body.standing.origin_px - _FIRST_CENTRE},
         "focal_px": focal_px(size_px),
         "transl_m": body.standing.transl_m(size_px),
         "full_pose_axis_angle": Rotation.from_matrix(body.full_pose_rotmat).as_rotvec(),
         "joint_names": SMPL_24.joints,
         "betas": body.betas,
         "keypoints_3d_m": body.keypoints_3d_m,
-        "keypoints_2d_px": body.standing.project(body.keypoints_3d_m),
+        "keypoints_2d_px": body.standing.project(body.keypoints_3d_m) - _FIRST_CENTRE,
         "keypoint_names": COCOPLUS_19.joints,
+        "camera": body.view.camera,
+        "view_to_image": body.view.to_image,
+        "image_px": body.view.image_px,
     }
 
 

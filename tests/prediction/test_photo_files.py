@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import trimesh
 
 from hmr.__main__ import main
 from hmr.body.model import BodyModel
@@ -31,10 +32,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def predict(checkpoint: Path, toy_file: Path, tmp_path: Path):
-    """Predict into a folder of its own; the status."""
+    """Predict into a folder of its own; the status. Without boxes, pictures are tight around one person."""
 
     def run(*words: object, out: Path = tmp_path / "out") -> int:
         files = ["--out", out, "--checkpoint", checkpoint, "--body", toy_file, "--device", "cpu"]
+        files += [] if "--boxes" in words or "--find" in words else ["--tight"]
+        words = [word for word in words if word != "--find"]
         return main(["predict", *map(str, [*words, *files])])
 
     return run
@@ -55,7 +58,7 @@ def saved(path: Path, image: np.ndarray) -> Path:
 def said(folder: Path, name: str) -> dict[str, np.ndarray]:
     """The numbers of a body's JSON."""
     content = json.loads((folder / f"{name}.json").read_text())
-    return {key: np.array(value) for key, value in content.items() if key != "keypoint_names"}
+    return {key: np.array(value) for key, value in content.items() if isinstance(value, list | int | float)}
 
 
 def assert_same_body(a: dict[str, np.ndarray], b: dict[str, np.ndarray], atol: float = 2e-6) -> None:
@@ -73,16 +76,14 @@ def turned_by_its_exif(jpeg: bytes, orientation: int) -> bytes:
 def test_mesh_and_numbers_are_of_one_body(predict, picture, toy_file, tmp_path):
     assert predict(saved(tmp_path / "a.png", picture)) == 0
     numbers = said(tmp_path / "out", "a")
-    lines = [line.split() for line in (tmp_path / "out/a.obj").read_text().splitlines()]
-    vertices = np.array([line[1:] for line in lines if line[0] == "v"], float)
-    faces = np.array([line[1:] for line in lines if line[0] == "f"], int)
+    mesh = trimesh.load(tmp_path / "out/a.glb", force="mesh", process=False)
     body = BodyModel.load(toy_file)
     rotmat = axis_angle_to_rotmat(torch.tensor(numbers["full_pose_axis_angle"]).float())
     posed = body(betas=torch.tensor(numbers["betas"]).float(), full_pose_rotmat=rotmat)
-    np.testing.assert_allclose(vertices * (1, -1, -1), posed.vertices.numpy(), atol=1e-4)
+    np.testing.assert_allclose(mesh.vertices * (1, -1, -1), posed.vertices.numpy(), atol=1e-4)
     np.testing.assert_allclose(numbers["keypoints_3d_m"], body.keypoints(posed.vertices).numpy(), atol=1e-4)
     with np.load(toy_file) as file:
-        np.testing.assert_array_equal(faces - 1, file["f"])
+        np.testing.assert_array_equal(mesh.faces, file["f"])
 
 
 def test_keypoints_in_the_picture_are_those_in_space_through_the_camera(predict, picture, tmp_path):
@@ -148,15 +149,15 @@ def test_a_photo_is_turned_as_the_camera_was_held(predict, picture, tmp_path):
     assert_same_body(said(tmp_path / "out", "held"), said(tmp_path / "out", "upright"))
 
 
-def test_a_video_that_breaks_off_gives_what_it_has(predict, tmp_path):
-    path, frames = tmp_path / "walk.avi", 12
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
-    for noise in np.random.default_rng(0).integers(0, 255, (frames, 48, 64, 3), dtype=np.uint8):
-        video.write(noise)
-    video.release()
+def test_a_video_that_breaks_off_gives_what_it_has(predict, tmp_path, capfd):
+    frames = 12
+    path = film(tmp_path / "walk.avi", frames)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert predict(path) == 0
-    assert 0 < len(list((tmp_path / "out").glob("walk-*.json"))) < frames
+    said = capfd.readouterr().err
+    assert "walk.avi: breaks off after" in said
+    with np.load(tmp_path / "out/walk.npz") as motion:
+        assert 0 < len(motion["poses"]) < frames
 
 
 @pytest.mark.parametrize(
@@ -170,9 +171,73 @@ def test_a_video_that_breaks_off_gives_what_it_has(predict, tmp_path):
 def test_a_file_that_is_none_is_one_line(predict, tmp_path, capfd, name, content, expected):
     (tmp_path / name).write_bytes(content)
     assert predict(tmp_path / name) == 2
-    lines = [line for line in capfd.readouterr().err.splitlines() if "hmr predict:" in line]
+    lines = told(capfd)
     assert len(lines) == 1 and name in lines[0] and expected in lines[0]
     assert not list((tmp_path / "out").iterdir())
+
+
+def told(capfd: pytest.CaptureFixture[str]) -> list[str]:
+    """Lines of stderr but progress."""
+    return [line for line in capfd.readouterr().err.splitlines() if not line.rstrip().endswith(("s]", "/it]"))]
+
+
+@pytest.mark.parametrize("mistake", ["nobody", "box", "folder", "gone", "file for out"])
+def test_every_mistake_is_one_line_that_names_the_thing(predict, picture, tmp_path, capfd, mistake):
+    photo, boxes = saved(tmp_path / "a.png", np.full_like(picture, 90)), tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"a.png": [[5000, 10, 20, 20]]}))
+    (tmp_path / "none").mkdir()
+    words, out, expected = {
+        "nobody": ((photo, "--find"), "out", ("a.png", "--boxes", "--tight")),
+        "box": ((photo, "--boxes", boxes), "out", ("a.png", "outside")),
+        "folder": ((tmp_path / "none",), "out", ("none", "found none")),
+        "gone": ((tmp_path / "gone.jpg",), "out", ("gone.jpg", "found nothing")),
+        "file for out": ((photo,), "a.png", ("--out", "a.png", "expected a folder")),
+    }[mistake]
+    assert predict(*words, out=tmp_path / out) == 2
+    (line,) = told(capfd)
+    assert line.startswith("hmr predict: ") and all(word in line for word in expected)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_one_mistake_does_not_stop_the_rest(predict, picture, tmp_path, capfd):
+    (tmp_path / "a.jpg").write_text("dear diary")
+    saved(tmp_path / "b.png", picture)
+    assert predict(tmp_path) == 2
+    assert [line for line in told(capfd) if "a.jpg" in line]
+    assert (tmp_path / "out/b.glb").is_file() and not (tmp_path / "out/a.glb").exists()
+
+
+def test_a_picture_20000_wide_is_drawn_whole(predict, tmp_path):
+    wide = np.random.default_rng(0).integers(0, 255, (60, 20_000, 3), dtype=np.uint8)
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"wide.png": [[19_800, 5, 30, 50]]}))
+    assert predict(saved(tmp_path / "wide.png", wide), "--boxes", boxes) == 0
+    assert cv2.imread(str(tmp_path / "out/wide-overlay.jpg")).shape == wide.shape
+
+
+def film(path: Path, frames: int) -> Path:
+    """A short video of noise."""
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for noise in np.random.default_rng(0).integers(0, 255, (frames, 48, 64, 3), dtype=np.uint8):
+        video.write(noise)
+    video.release()
+    return path
+
+
+def test_a_video_gives_motion_for_each_person_and_an_overlay_of_every_frame(predict, tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"walk.avi": [[5, 5, 20, 40], [40, 5, 20, 40]]}))
+    assert predict(film(tmp_path / "walk.avi", 12), "--boxes", boxes) == 0
+    overlay = cv2.VideoCapture(str(tmp_path / "out/walk-overlay.mp4"))
+    count = 0
+    while overlay.read()[0]:
+        count += 1
+    assert count == 12
+    for name in ("walk", "walk-2"):
+        with np.load(tmp_path / f"out/{name}.npz") as motion:
+            assert len(motion["poses"]) == len(motion["trans"]) == 12 and motion["mocap_framerate"] == 10
+        assert "Frames: 12" in (tmp_path / f"out/{name}.bvh").read_text()
+    assert len(json.loads((tmp_path / "out/walk.json").read_text())["people"]) == 2
 
 
 def test_a_missing_or_foreign_checkpoint_is_one_line_and_makes_nothing(toy_file, picture, tmp_path, capsys):
@@ -190,4 +255,5 @@ def test_a_second_run_writes_the_same_bytes(predict, picture, tmp_path):
     outs = [tmp_path / "one", tmp_path / "two"]
     assert [predict(photo, out=out) for out in outs] == [0, 0]
     files = [{path.name: path.read_bytes() for path in out.iterdir()} for out in outs]
-    assert files[0] == files[1] and len(files[0]) == 3
+    names = {"about.json", *(f"a{end}" for end in (".json", ".npz", ".glb", "-overlay.jpg", "-views.jpg"))}
+    assert files[0] == files[1] and files[0].keys() == names
