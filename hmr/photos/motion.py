@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.signal import savgol_filter
 from scipy.spatial.transform import Rotation
 
 from hmr.photos.recovery import Standing
@@ -73,6 +72,8 @@ def smooth_values(values: Float[ndarray, "t *rest"], rate_hz: float) -> Float[nd
     window = min(2 * round(_SMOOTH_S * rate_hz / 2) + 1, len(values) - (len(values) + 1) % 2)
     if window <= _DEGREE:
         return np.array(values, np.float64)
+    from scipy.signal import savgol_filter  # here, since it takes longer to import than a picture takes to do
+
     return savgol_filter(np.asarray(values, np.float64), window, _DEGREE, axis=0)
 
 
