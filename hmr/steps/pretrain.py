@@ -10,6 +10,7 @@ from hmr.errors import UserError
 from hmr.params import load_params, pretraining_facts
 from hmr.training import loop, pretrain, runs
 from hmr.training.inputs import batches_of
+from hmr.training.live import look_for_keypoints
 
 NAME = "encoder"
 _HELP = """
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches; changes no result")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--tensorboard", action="store_true", help="write the figures for TensorBoard too")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,8 +44,11 @@ def run(args: argparse.Namespace) -> None:
     def train(keep: Path) -> tuple[nn.Module, runs.Log]:
         state = pretrain.new_state(params, device)
         loop.resume(state, keep, device, name=NAME)
-        batches = batches_of(args.data, params)
-        loop.run(state, params, pretrain.objective, pretrain.WEIGHTS, batches, device, workers=args.workers, keep=keep)
+        batches, weights = batches_of(args.data, params), pretrain.WEIGHTS
+        live = runs.live(keep, look_for_keypoints, state.log, tensorboard=args.tensorboard)
+        loop.run(
+            state, params, pretrain.objective, weights, batches, device, workers=args.workers, keep=keep, live=live
+        )
         return state.network.encoder, state.log
 
     runs.make(

@@ -13,11 +13,13 @@ from hmr.params import TrainParams, effective, load_params, to_plain
 from hmr.training import loop, runs
 from hmr.training.checkpoint import load_checkpoint
 from hmr.training.inputs import batches_of, real_bodies
+from hmr.training.live import look_at_bodies
 from hmr.training.start import mean_start
 
 _HELP = """
 Trains a variant of params.yaml's `train` section: `train` itself with the overlay `train.variants.VARIANT`.
-Interrupted, it goes on where it was; asked again for a finished training, it hands the result out at once.
+Interrupted, it goes on where it was; asked again for a finished training, it hands the result out at once. While it
+runs, runs/VARIANT-.../live has its figures (dvc plots show) and a picture of what it sees (bodies.jpg).
 
   hmr train unpaired --data results/normalize/{lsp,lsp_extended,coco}-train.h5 \\
       --mocap results/mocap/pool.h5 --body results/body/body.npz \\
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches; changes no result")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--tensorboard", action="store_true", help="write the figures for TensorBoard too")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -52,15 +55,17 @@ def run(args: argparse.Namespace) -> None:
         pool = open_pool(args.mocap)
         state = loop.new_state(params, mean_start(pool, params.model.view_px), device, _encoder(args.encoder, params))
         loop.resume(state, keep, device, name=args.variant)
+        body = BodyModel.load(args.body).for_keypoints().to(device)
         loop.train(
             state,
             params,
-            body=BodyModel.load(args.body).for_keypoints().to(device),
+            body=body,
             batches=batches_of(args.data, params),
             draw_real=real_bodies(pool, params, device),
             device=device,
             workers=args.workers,
             keep=keep,
+            live=runs.live(keep, look_at_bodies(body), state.log, tensorboard=args.tensorboard),
         )
         return state.network, state.log
 

@@ -26,6 +26,7 @@ from hmr.models.encoder import start_encoder
 from hmr.models.hmr import Network
 from hmr.params import OptimiserParams, TrainParams
 from hmr.training import processes
+from hmr.training.live import Live
 from hmr.training.objective import Losses, RealBodies, counted, encoder_weights, step_terms
 
 SAVE_EVERY_S = 60.0
@@ -116,10 +117,12 @@ def train(
     device: torch.device,
     workers: int = 1,
     keep: Path | None = None,
+    live: Live | None = None,
 ) -> State:
-    """Run the remaining steps of the paper's training; `keep` as in `run`."""
+    """Run the remaining steps of the paper's training; `keep` and `live` as in `run`."""
     objective = paper_objective(params, body, draw_real)
-    return run(state, params, objective, encoder_weights(params), batches, device, workers=workers, keep=keep)
+    weights = encoder_weights(params)
+    return run(state, params, objective, weights, batches, device, workers=workers, keep=keep, live=live)
 
 
 def paper_objective(params: TrainParams, body: BodyModel, draw_real: DrawReal) -> Objective:
@@ -142,8 +145,10 @@ def run(
     *,
     workers: int = 1,
     keep: Path | None = None,
+    live: Live | None = None,
 ) -> State:
-    """Run the remaining steps. `keep` is where the state is kept, about once a minute, for a later resume."""
+    """Run the remaining steps. `keep` is where the state is kept, about once a minute, for a later resume; `live` is
+    shown the figures and, every few minutes, the network at work."""
     _check_parts(params.optimiser)
     saved = time.monotonic()
     first = processes.is_first()
@@ -161,6 +166,9 @@ def run(
             if state.step % LOG_EVERY == 0 or state.step == len(batches):
                 _log(state, sums, bar)
                 sums = {}
+                if live is not None:
+                    live.figures(state.log[-1])
+                    live.picture(state.network, batch.to(device))
                 if keep is not None and first and time.monotonic() - saved > SAVE_EVERY_S:
                     save_state(keep, state)
                     saved = time.monotonic()

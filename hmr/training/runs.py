@@ -23,12 +23,14 @@ from hmr.files import atomic_path, sha256_file
 from hmr.params import TrainParams, to_plain
 from hmr.training import processes
 from hmr.training.checkpoint import save_checkpoint
+from hmr.training.live import Live, Look
 
 Log = Sequence[Mapping[str, float]]
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint.safetensors"
 CURVE = "training.csv"
+LIVE = "live"
 
 
 def make(
@@ -66,6 +68,13 @@ def make(
             if not found:
                 finish(folder, network, log, origin)
             hand_out(folder, out)
+
+
+def live(keep: Path, look: Look, log: Log, *, tensorboard: bool) -> Live | None:
+    """What shows a training beside its kept state; only the first of several processes shows anything."""
+    if not processes.is_first():
+        return None
+    return Live(keep.parent / LIVE, look, before=log, tensorboard=tensorboard)
 
 
 def own_weights(params: TrainParams) -> list[Path]:
