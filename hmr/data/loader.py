@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from hmr.data import augment
 from hmr.data.store import Store, open_store
@@ -71,6 +71,9 @@ class Batch:
         return Batch(**{name: torch.cat([value] * times) for name, value in vars(self).items()})
 
 
+KEPT_BYTES = 2**30  # of decoded crops that each pool keeps in memory: all of the open preset's, few of the paper's
+
+
 class Pool:
     """Several stores as one long list of samples."""
 
@@ -90,12 +93,26 @@ class Pool:
         self.columns = {name: np.concatenate([part[name] for part in columns]) for name in _COLUMNS}
         self.starts = np.cumsum([0, *(len(part["visible"]) for part in columns)])
         self._stores: dict[int, Store] = {}
+        self._kept: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
         return int(self.starts[-1])
 
     def crop(self, index: int) -> np.ndarray:
-        """One decoded crop; stores are opened on first use, so each worker process holds its own."""
+        """One decoded crop. Stores are opened on first use, so each worker process holds its own.
+
+        Decoding costs more than all else, so crops are kept while there is room. The first stay for good: in a random
+        order without repeats, the last seen would be the last to come again.
+        """
+        crop = self._kept.get(index)
+        if crop is None:
+            crop = self._read(index)
+            worker = get_worker_info()
+            if len(self._kept) * crop.nbytes < KEPT_BYTES // (worker.num_workers if worker else 1):
+                self._kept[index] = crop
+        return crop
+
+    def _read(self, index: int) -> np.ndarray:
         which = int(np.searchsorted(self.starts, index, side="right")) - 1
         if which not in self._stores:
             self._stores[which] = open_store(self.paths[which]).__enter__()
@@ -114,7 +131,7 @@ class Pool:
             return f"{self.paths[which].stem}:{store['sample_id'][int(index) - int(self.starts[which])]}"
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_stores": {}}
+        return {**self.__dict__, "_stores": {}, "_kept": {}}
 
 
 class Batches(Dataset):

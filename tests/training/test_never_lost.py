@@ -11,6 +11,7 @@ from made_up_training import CPU, PARAMS, batches, draw_real, trained
 from raw_files import PARAMS as NORMALIZE
 
 from hmr.body.model import BodyModel
+from hmr.data import loader
 from hmr.data.loader import Batches, Pool, iterate
 from hmr.data.sample import Sample
 from hmr.data.store import open_store, write_store
@@ -72,6 +73,14 @@ def store(tmp_path):
     samples = (dataclasses.replace(sample, sample_id=f"lsp/im{k:04d}") for k in range(8))
     write_store(path, samples, attributes=attributes, params=NORMALIZE)
     return path
+
+
+def test_crops_that_are_kept_are_those_that_were_read_while_there_is_room(store, monkeypatch):
+    monkeypatch.setattr(loader, "KEPT_BYTES", 3 * NORMALIZE.crop_px**2 * 5)
+    pool, fresh = Pool([store]), Pool([store])
+    for index in (7, 3, 3, 1, 0, 7, 2, 6, 5, 4, 6):
+        assert np.array_equal(pool.crop(index), fresh._read(index))
+    assert list(pool._kept) == [7, 3, 1, 0, 2]
 
 
 def from_files(path) -> Batches:
