@@ -60,7 +60,7 @@ def look_at_bodies(body: BodyModel) -> Look:
 
 def look_for_keypoints(network: nn.Module, batch: Batch) -> Guess:
     """Guesses of the network that pre-training trains, which knows no bodies."""
-    keypoints = network(network_input(batch.image)).float()
+    keypoints = network(network_input(batch.image)).keypoints_norm.float()
     nothing = keypoints[:, :0]
     return Guess(keypoints, nothing, torch.full_like(keypoints, torch.nan), nothing)
 

@@ -1,6 +1,7 @@
 """What a training shows while it runs changes nothing of it, and is there to be read while it grows."""
 
 import csv
+import dataclasses
 import os
 
 import cv2
@@ -12,6 +13,7 @@ from made_up_training import CPU, PARAMS, batches, trained
 from hmr.body.model import BodyModel
 from hmr.data.loader import iterate
 from hmr.models.hmr import start_theta
+from hmr.params import EncoderParams
 from hmr.training import live, loop, pretrain
 
 
@@ -57,8 +59,11 @@ def test_pictures_hold_the_input_what_is_seen_and_its_side(body):
 
 
 def test_pretraining_is_shown_without_bodies():
-    params = pretrain.pretraining(PARAMS)
+    encoder = EncoderParams(form="pyramid", weights="none", blocks=(1, 1), width=6, bottleneck=False)
+    model = dataclasses.replace(PARAMS.model, encoder=encoder)
+    params = pretrain.pretraining(dataclasses.replace(PARAMS, model=model))
     state = pretrain.new_state(params, CPU)
     batch = next(iterate(batches(params), first=0, workers=0))
     picture = live.draw(state.network, batch, live.look_for_keypoints)
-    assert (picture[:, 2 * live.VIEW_PX :] == 32).all()
+    over, plain = picture[:, live.VIEW_PX : 2 * live.VIEW_PX], picture[:, : live.VIEW_PX]
+    assert (picture[:, 2 * live.VIEW_PX :] == 32).all() and not np.array_equal(over, plain)
