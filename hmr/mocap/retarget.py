@@ -114,6 +114,9 @@ def make_actor(skeleton: Skeleton, metres_per_unit: float, body: RestJoints, ori
         raise UserError(
             f"{origin}: expected CMU's bones, found no {', '.join(missing[:4])}; only such skeletons are read"
         )
+    lengths_m = np.linalg.norm(skeleton.offsets_m, axis=-1)
+    if flat := [name for name in ENDS_AT.values() if not lengths_m[skeleton.index(name)] > 0]:
+        raise UserError(f"{origin}: bone {flat[0]!r}: expected a length above zero, found none; fetch it again")
     betas = fit_betas(skeleton, body)
     return Actor(skeleton, metres_per_unit, betas, body.at(betas))
 

@@ -142,6 +142,15 @@ def test_a_skeleton_without_cmus_bones_is_refused(body: RestJoints) -> None:
         make_actor(skeleton, METRES_PER_UNIT, body, "a.asf")
 
 
+def test_a_bone_without_length_is_named(body: RestJoints) -> None:
+    skeleton = cmu_skeleton(body.template_m)
+    offsets = skeleton.offsets_m.copy()
+    offsets[skeleton.index("ltibia")] = 0
+    other = Skeleton(skeleton.names, skeleton.parents, offsets, *_rest_of(skeleton))
+    with pytest.raises(UserError, match="'ltibia': expected a length above zero"):
+        make_actor(other, METRES_PER_UNIT, body, "a.asf")
+
+
 def test_joints_come_onto_those_of_a_skeleton_with_other_hips_and_spine(body: RestJoints) -> None:
     """CMU's hips are nearer and its back lies behind: copying turns leaves joints beside their places."""
     skeleton = cmu_skeleton(body.template_m)
