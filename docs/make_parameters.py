@@ -67,7 +67,7 @@ MEANINGS = {
     "predict.smplify.seed": "Of that draw, and of the mixture's start.",
     "evaluate.benchmarks": "What is measured: `human36m-p1`, `human36m-p2`, `mpi_inf_3dhp`, `lsp-segmentation`, "
     "`lsp-keypoints`.",
-    "report.gallery_samples": "Samples on each variant's contact sheet.",
+    "report.gallery_samples": "Samples that the page shows with every variant's body.",
 }
 _INTRO = """<!-- Made by docs/make_parameters.py; do not edit. -->
 

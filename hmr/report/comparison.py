@@ -46,7 +46,8 @@ def comparison(per_sample: PerSample, sources: Mapping[str, str]) -> Table | Non
         "Difference and its 95 % bootstrap interval; p by sign flips. Whole takes, sequences and pictures are drawn "
         "and flipped, so six sequences can never give a p below 0.03. No correction for the number of comparisons.",
     )
-    return Table("paired-tests", f"Differences from {variant_title(first)}, paired", groups, rows, notes)
+    title = f"Differences from {variant_title(first)}, paired"
+    return Table("paired-tests", title, groups, rows, notes, datasets=tuple(sets))
 
 
 def _cell(ours: Mapping[str, Samples], theirs: Mapping[str, Samples], benchmark: str, key: str, digits: int) -> str:

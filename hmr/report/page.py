@@ -1,37 +1,50 @@
 """Tables and page as text, through the templates beside this module."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from hmr.report.embed import Section, data_uri
+from hmr.report.meshes import Solid
+from hmr.report.provenance import TestSet
 from hmr.report.tables import Table
 
+_HERE = Path(__file__).parent
+THREE = _HERE / "three"
 _LATEX = {
     **{"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_"},
-    **{"{": r"\{", "}": r"\}", "~": r"$\sim$", "–": "--", "`": r"\textquotesingle{}"},
+    **{"{": r"\{", "}": r"\}", "~": r"$\sim$", "–": "--", "±": r"$\pm$", "`": r"\textquotesingle{}"},
 }
 
 
 @dataclass(frozen=True)
-class DataFacts:
-    """What the page says about a normalized test set."""
+class Drawing:
+    """An inline SVG under a heading."""
 
+    key: str
     title: str
-    source: str
-    licence: str
-    samples: int
-    left_out: int
+    text: str
+    svg: str
 
 
 @dataclass(frozen=True)
-class Gallery:
-    """A contact sheet beside the page."""
+class Page:
+    """All that the page shows."""
 
-    title: str
-    file: str
-    samples: int
+    tables: Sequence[Table]
+    sets: Sequence[TestSet]
+    sections: Sequence[Section | Drawing]
+    solids: Sequence[Solid] = ()
+    faces: str = ""  # of all solids, as `faces_text` writes them
+
+    @property
+    def parts(self) -> list[Table | Section | Drawing]:
+        """What the contents list."""
+        return [*self.tables, *self.sections]
 
 
 def markdown(tables: Sequence[Table]) -> str:
@@ -44,15 +57,9 @@ def latex(tables: Sequence[Table]) -> str:
     return _render("tables.tex.j2", tables=tables)
 
 
-def html(
-    tables: Sequence[Table],
-    galleries: Sequence[Gallery],
-    facts: Sequence[DataFacts],
-    curves: str | None,
-    sheets: Sequence[str] = (),
-) -> str:
-    """The page. `curves` and `sheets`: file names of the training curves and of contact sheets, beside the page."""
-    return _render("index.html.j2", tables=tables, galleries=galleries, facts=facts, curves=curves, sheets=sheets)
+def html(page: Page) -> str:
+    """The page, one file that asks for no other."""
+    return _render("index.html.j2", page=page, modules=_modules() if page.solids else {}, bodies=_bodies(page))
 
 
 def escape_latex(text: str) -> str:
@@ -60,9 +67,34 @@ def escape_latex(text: str) -> str:
     return "".join(_LATEX.get(letter, letter) for letter in text)
 
 
+def bar_percent(cell: str, cells: Sequence[str]) -> float:
+    """How long a number's bar is beside the largest of its table."""
+    numbers = [_number(other) for other in cells]
+    return round(100 * _number(cell) / max([*numbers, 1e-9]), 1)
+
+
+def _number(cell: str) -> float:
+    try:
+        return max(0.0, float(cell.split()[0]))
+    except ValueError:
+        return 0.0
+
+
+def _modules() -> dict[str, str]:
+    """Three.js as modules that a browser imports by name. Its two files know each other by path, which a page that is
+    one file does not have."""
+    core = (THREE / "three.core.min.js").read_bytes()
+    main = (THREE / "three.module.min.js").read_bytes().replace(b'"./three.core.min.js"', b'"three-core"')
+    return {name: data_uri(code, "text/javascript") for name, code in (("three-core", core), ("three", main))}
+
+
+def _bodies(page: Page) -> dict[str, object]:
+    return {"faces": page.faces, "solids": [asdict(solid) for solid in page.solids]}
+
+
 def _render(name: str, **values: object) -> str:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        loader=FileSystemLoader(_HERE / "templates"),
         autoescape=name.endswith(".html.j2"),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -71,6 +103,9 @@ def _render(name: str, **values: object) -> str:
     )
     environment.filters["latex"] = escape_latex
     environment.filters["cells"] = _cell_text
+    environment.filters["json"] = lambda value: Markup(json.dumps(value).replace("<", r"\u003c"))
+    environment.globals["bar_percent"] = bar_percent
+    environment.globals["part"] = lambda file: Markup((_HERE / "templates" / file).read_text())
     return environment.get_template(name).render(**values).strip() + "\n"
 
 

@@ -59,6 +59,9 @@ class Table:
     groups: tuple[Group, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    datasets: tuple[str, ...]  # whose test sets its numbers come from
+    made_from: tuple[str, ...] = ()  # data, parameters, code and the command that makes it again
+    bars: bool = False  # one quantity throughout, so that the page may draw a bar behind each number
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,33 @@ _ABLATION = (
 _ABLATION_SETS = (("human36m", 3), ("mpi_inf_3dhp", 2), ("lsp", 2))  # how many of those columns each set has
 
 
+@dataclass(frozen=True)
+class _Breakdown:
+    title: str
+    dataset: str
+    benchmark: str
+    key: str
+    metric: str
+    measured: str
+
+
+_BREAKDOWNS = (
+    _Breakdown(
+        "By action", "human36m", "human36m-p1", "per_action", "pa_mpjpe_mm", "protocol 1: reconstruction error, mm"
+    ),
+    _Breakdown("By viewpoint", "human36m", "human36m-p1", "per_viewpoint", "mpjpe_mm", "protocol 1: joint error, mm"),
+    _Breakdown("By sequence", "mpi_inf_3dhp", "mpi_inf_3dhp", "per_sequence", "mpjpe_mm", "joint error, mm"),
+    _Breakdown("By scene", "mpi_inf_3dhp", "mpi_inf_3dhp", "per_scene", "mpjpe_mm", "joint error, mm"),
+    _Breakdown(
+        "By hidden joints", "lsp", "lsp-keypoints", "per_occlusion", "pck_torso_0.2_percent", "PCK at 0.2 torso, %"
+    ),
+)
+
+
 def make_tables(metrics: Metrics, sources: Mapping[str, str]) -> list[Table]:
     """All tables. `sources` says of each data set whether it is the "studio"'s or "official"; unknown means studio."""
-    return [*(_paper_table(layout, metrics, sources) for layout in _LAYOUTS), _ablation(metrics, sources)]
+    paper = [_paper_table(layout, metrics, sources) for layout in _LAYOUTS]
+    return [*paper, _ablation(metrics, sources), *_breakdowns(metrics, sources)]
 
 
 def variant_title(variant: str) -> str:
@@ -191,6 +218,7 @@ def _paper_table(layout: _Layout, metrics: Metrics, sources: Mapping[str, str]) 
             *_time_note(layout, metrics),
             *_data_note(name, original),
         ),
+        datasets=(layout.dataset,),
     )
 
 
@@ -205,7 +233,10 @@ def _starred(row: Published) -> str:
 
 def _interval_note(layout: _Layout, metrics: Metrics) -> tuple[str, ...]:
     """What was drawn for the intervals, if any were."""
-    entries = [m[c.benchmark] for m in metrics.values() for c in layout.columns if c.benchmark in m]
+    return _drawn_note([m[c.benchmark] for m in metrics.values() for c in layout.columns if c.benchmark in m])
+
+
+def _drawn_note(entries: list[Mapping[str, Any]]) -> tuple[str, ...]:
     drawn = sorted({f"{e['ci95_units']} {e['ci95_unit']}s" for e in entries if "ci95_unit" in e})
     return (f"± half the width of the 95 % bootstrap interval, drawn over {', '.join(drawn)}.",) if drawn else ()
 
@@ -243,4 +274,37 @@ def _ablation(metrics: Metrics, sources: Mapping[str, str]) -> Table:
         Row(variant_title(v), tuple(cell(metrics[v].get(c.benchmark), c) for c in _ABLATION), True)
         for v in ordered(metrics)
     ]
-    return Table("ablations", "Variants side by side", tuple(groups), tuple(rows), ())
+    return Table(
+        key="ablations",
+        title="Variants side by side",
+        groups=tuple(groups),
+        rows=tuple(rows),
+        notes=_drawn_note([m[c.benchmark] for m in metrics.values() for c in _ABLATION if c.benchmark in m]),
+        datasets=tuple(dataset for dataset, _ in _ABLATION_SETS),
+    )
+
+
+def _breakdowns(metrics: Metrics, sources: Mapping[str, str]) -> list[Table]:
+    """Where the error sits: a table a kind of group, a row a group, a column a variant."""
+    made = (_breakdown(one, metrics, set_title(one.dataset, sources)) for one in _BREAKDOWNS)
+    return [table for table in made if table]
+
+
+def _breakdown(one: _Breakdown, metrics: Metrics, dataset: str) -> Table | None:
+    found = {v: m[one.benchmark].get(one.key, {}) for v, m in metrics.items() if one.benchmark in m}
+    variants = [v for v in ordered(found) if found[v]]
+    names = sorted({name for v in variants for name in found[v]})
+    if len(names) < 2:
+        return None
+    column = Column("", one.benchmark, one.metric, 1)
+    titles = tuple(variant_title(v) for v in variants)
+    heading = f"{dataset}, {one.measured}"
+    return Table(
+        key=f"{one.benchmark}-{one.key}".replace("_", "-"),
+        title=one.title,
+        groups=(Group(heading, dataset, titles, False),),
+        rows=tuple(Row(name, tuple(cell(found[v].get(name), column) for v in variants), False) for name in names),
+        notes=(),
+        datasets=(one.dataset,),
+        bars=True,
+    )

@@ -1,3 +1,4 @@
+import base64
 import itertools
 import xml.etree.ElementTree as ElementTree
 
@@ -6,9 +7,12 @@ import pytest
 from evaluation import labelled
 
 from hmr.data.store import open_store
+from hmr.evaluation.predictions import Predictions
 from hmr.report.curves import curves_svg
-from hmr.report.gallery import VIEW_PX, caption, choose, panels, spread
+from hmr.report.gallery import VIEW_PX, as_seen, choose, name, recovered, spread
+from hmr.report.meshes import solid
 from hmr.report.page import escape_latex
+from hmr.report.samples import extremes, least_human, reprojection_percent
 from hmr.report.tables import ordered
 
 
@@ -53,8 +57,9 @@ def test_curves_are_well_formed_whatever_the_terms():
 def test_the_body_is_drawn_where_the_camera_puts_it(tmp_path, toy):
     vertices, camera = toy["v_template"] * (1, -1, -1), np.array([0.7, 0.2, -0.1])
     with open_store(labelled.human36m(tmp_path / "labels.h5")) as store:
-        view, labels, body, side = panels(store, 3, vertices, toy["f"], camera)
-        assert caption("open-Human3.6M", store, 3) == "open-Human3.6M S9 Eating"
+        view, labels = np.hsplit(as_seen(store, 3), 2)
+        body, side = np.hsplit(recovered(store, 3, vertices, toy["f"], camera), 2)
+        assert name(store, 3, "open-Human3.6M") == "open-Human3.6M S9 Eating"
     drawn_y, drawn_x = np.nonzero((body != view).any(-1))
     x, y = ((camera[0] * (vertices[:, :2] + camera[1:]) + 1) * VIEW_PX / 2).T
     found = [drawn_x.min(), drawn_x.max() + 1, drawn_y.min(), drawn_y.max() + 1]
@@ -64,5 +69,36 @@ def test_the_body_is_drawn_where_the_camera_puts_it(tmp_path, toy):
 
 def test_a_camera_from_which_nothing_can_be_drawn_is_not_a_crash(tmp_path, toy):
     with open_store(labelled.lsp(tmp_path / "labels.h5")) as store:
-        assert len(panels(store, 0, toy["v_template"], toy["f"], np.array([-0.5, 0.0, 0.0]))) == 4
-        assert caption("open-LSP", store, 0) == "open-LSP im1001"
+        assert recovered(store, 0, toy["v_template"], toy["f"], np.array([-0.5, 0.0, 0.0])).any()
+        assert name(store, 0, "open-LSP") == "open-LSP im1001"
+
+
+def test_best_median_and_worst_are_what_they_say():
+    assert extremes(np.array([5.0, np.nan, 1.0, 3.0, 9.0])) == [2, 3, 4]
+    assert extremes(np.array([7.0])) == [0, 0, 0]
+    assert extremes(np.full(3, np.nan)) == []
+
+
+def test_monsters_are_right_in_the_picture_and_wrong_in_space():
+    flat = np.array([1.0, 1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0, np.nan])
+    deep = np.array([10.0, 30.0, 20.0, 99.0, 1.0, 1.0, 1.0, 1.0, 99.0])
+    assert least_human(flat, deep, "abcdefghi", 2) == [1, 2]
+    assert least_human(flat, deep, "xxxdefghi", 2) == [1]  # at most one of a group
+    assert least_human(flat * np.nan, deep, "abcdefghi", 2) == []
+
+
+def test_reprojection_is_zero_for_the_labels_and_a_share_of_the_person(tmp_path):
+    with open_store(labelled.lsp(tmp_path / "labels.h5")) as store:
+        right = labelled.perfect(store)
+        assert reprojection_percent(store, Predictions(right, {})).max() < 1e-3
+        size = np.linalg.norm(np.ptp(right["keypoints_2d_px"], axis=1), axis=1)
+        moved = right | {"keypoints_2d_px": right["keypoints_2d_px"] + (0.1 * size)[:, None, None] * [0.6, 0.8]}
+        np.testing.assert_allclose(reprojection_percent(store, Predictions(moved, {})), 10.0, atol=1e-3)
+        assert np.isnan(reprojection_percent(store, Predictions({}, {}))).all()
+
+
+def test_a_mesh_comes_back_from_text_within_a_thousandth_of_a_millimetre_a_centimetre(toy):
+    made = solid("sample", "variant", toy["v_template"])
+    numbers = np.frombuffer(base64.b64decode(made.vertices), "<u2").reshape(-1, 3)
+    size = np.ptp(toy["v_template"], axis=0).max()
+    np.testing.assert_allclose(made.low_m + made.step_m * numbers, toy["v_template"], atol=size / 65535 + 1e-6)

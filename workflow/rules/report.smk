@@ -1,18 +1,21 @@
-"""Make the paper's tables and galleries, and contact sheets of every set's labels.
+"""Make the paper's tables, and one page with them, all figures and bodies that turn.
 
 Needs:  results/evaluate/{variant}/{benchmark}.json and .csv, results/predict/{variant}/{dataset}.h5,
         results/normalize/{dataset}-{split}.h5, results/train/{variant}/training.csv, results/body/body.npz
-Makes:  results/report/tables.md, tables.tex, index.html, training-curves.svg, gallery-{variant}.jpg and
-        labels-{dataset}-{split}.jpg
+Makes:  results/report/tables.md, tables.tex and index.html
 """
 
 
 include: "common.smk"
 
 
+from hmr.report.provenance import pipeline_code
+
+
 rule write_report:
     input:
         code=code("report"),
+        told=[os.path.relpath(path) for path in pipeline_code(params)],  # each table names the code that made it
         metrics=expand(
             "results/evaluate/{variant}/{benchmark}.json",
             variant=[*variants, *BASELINES],
@@ -31,16 +34,13 @@ rule write_report:
         markdown=report("results/report/tables.md", category="Report"),
         latex="results/report/tables.tex",
         page=report("results/report/index.html", category="Report"),
-        labels=report(expand("results/report/labels-{name}.jpg", name=normalized), category="Labels"),
-        galleries=expand("results/report/gallery-{variant}.jpg", variant=[*variants, *BASELINES]),
-        curves="results/report/training-curves.svg",
     log:
         "logs/report/report.log",
     threads: share(1)
     resources:
         mem_mb=3000,
     params:
-        report=plain["report"],
+        everything=plain,  # each table names the parameters that made it
     shell:
         "python -m hmr report --evaluate {input.metrics:q} --predict {input.predictions:q} --normalize {input.labels:q}"
         " --train {input.curves:q} --body {input.body:q} --out results/report > {log:q} 2>&1"
