@@ -1,6 +1,7 @@
 """Tables and page as text, through the templates beside this module."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ _HERE = Path(__file__).parent
 THREE = _HERE / "three"
 _LATEX = {
     **{"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_"},
-    **{"{": r"\{", "}": r"\}", "~": r"$\sim$", "–": "--", "±": r"$\pm$", "`": r"\textquotesingle{}"},
+    **{"{": r"\{", "}": r"\}", "~": r"$\sim$", "^": r"\^{}", "–": r"\textendash{}", "±": r"$\pm$"},
+    **{"<": "$<$", ">": "$>$", "|": "$|$"},
 }
 
 
@@ -64,7 +66,8 @@ def html(page: Page) -> str:
 
 def escape_latex(text: str) -> str:
     """Text that LaTeX prints as it is."""
-    return "".join(_LATEX.get(letter, letter) for letter in text)
+    typed = "".join(_LATEX.get(letter, letter) for letter in text).replace("--", "-{}-")
+    return re.sub("`([^`]*)`", r"\\texttt{\1}", typed)
 
 
 def bar_percent(cell: str, cells: Sequence[str]) -> float:

@@ -38,7 +38,8 @@ def test_the_papers_variants_come_first_and_the_baseline_last():
 
 
 def test_latex_prints_text_as_it_is():
-    assert escape_latex("100 % of a_b & c – {d}") == r"100 \% of a\_b \& c -- \{d\}"
+    assert escape_latex("100 % of a_b & c – {d}") == r"100 \% of a\_b \& c \textendash{} \{d\}"
+    assert escape_latex("p < 0.001 by `hmr x --time`") == r"p $<$ 0.001 by \texttt{hmr x -{}-time}"
 
 
 def test_curves_are_well_formed_whatever_the_terms():
