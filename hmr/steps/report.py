@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import torch
 
@@ -19,16 +20,20 @@ from hmr.device import reproducible
 from hmr.errors import UserError
 from hmr.evaluation.predictions import Predictions, read_predictions
 from hmr.files import atomic_path, read_json
+from hmr.mocap.pool import open_pool
 from hmr.params import load_params, read_yaml
 from hmr.prediction.predictor import Bodies, bodies_of
 from hmr.report import gallery, page
 from hmr.report.comparison import comparison
 from hmr.report.curves import Log, curves_svg
 from hmr.report.gallery import Exhibits
+from hmr.report.joints import joints_svg
 from hmr.report.meshes import faces_text
+from hmr.report.motion import motion_strips
 from hmr.report.provenance import TestSet, with_provenance
+from hmr.report.runtimes import graph_svg, read_jobs
 from hmr.report.samples import PerSample, Scores
-from hmr.report.tables import make_tables
+from hmr.report.tables import make_tables, ordered, variant_title
 
 _HELP = """
 A file's variant, benchmark and data set come from its path: evaluate/VARIANT/BENCHMARK.json, predict/VARIANT/SET.h5,
@@ -36,7 +41,7 @@ train/VARIANT/training.csv. What was not measured is a dash.
 
   hmr report --evaluate results/evaluate/*/*.json --predict results/predict/*/*.h5 \\
       --normalize results/normalize/*.h5 --train results/train/*/training.csv \\
-      --body results/body/body.npz --out results/report
+      --mocap results/mocap/pool.h5 --body results/body/body.npz --out results/report
 """
 
 
@@ -46,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predict", nargs="*", type=Path, default=[], metavar="F.h5", help="predictions, for pictures")
     parser.add_argument("--normalize", nargs="*", type=Path, default=[], metavar="F.h5", help="normalized sets")
     parser.add_argument("--train", nargs="*", type=Path, default=[], metavar="F.csv", help="training logs, for curves")
+    parser.add_argument("--mocap", type=Path, metavar="POOL.h5", help="motion-capture pool, for strips of it")
+    parser.add_argument(
+        "--times", type=Path, metavar="DIR", help="Snakemake's .snakemake/metadata, for the graph with run times"
+    )
     parser.add_argument("--body", type=Path, help="body file (.npz or .pkl), for pictures")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
@@ -73,8 +82,12 @@ def run(args: argparse.Namespace) -> None:
             shown = Exhibits(tests, predictions, Scores(per_sample), lambda theta: pose(theta).vertices, corners)
             grid, solids = gallery.qualitative(shown, params.report.gallery_samples)
             sections += [grid, gallery.monsters(shown), gallery.best_and_worst(shown)]
+            sections += _joints(metrics, pose(np.zeros((1, 85))), corners)
             faces = faces_text(corners)
-        sections += [*curves, gallery.label_sheets(stores)]
+        sections += curves
+        if args.mocap is not None and args.body is not None:
+            sections.append(motion_strips(_pool(args.mocap), shown.pose, corners))
+        sections += [gallery.label_sheets(stores), *_graph(args.times)]
     files = {
         "tables.md": page.markdown(tables),
         "tables.tex": page.latex(tables),
@@ -151,6 +164,36 @@ def _curves(paths: list[Path]) -> list[page.Drawing]:
     text = "The losses that each variant's encoder and critics were trained with, on logarithmic axes."
     logs = {path.absolute().parent.name: _log(path) for path in paths}
     return [page.Drawing("training", "Training", text, curves_svg(logs))] if logs else []
+
+
+def _joints(metrics: Mapping[str, Mapping[str, Any]], rest: Bodies, faces: np.ndarray) -> list[page.Drawing]:
+    """Protocol 1's error per joint, where it was measured."""
+    found = {v: metrics[v].get("human36m-p1", {}).get("per_joint", {}) for v in ordered(metrics)}
+    errors = {variant_title(v): {j: e["pa_mpjpe_mm"] for j, e in found[v].items()} for v in found if found[v]}
+    text = (
+        "Mean distance after rigid alignment, protocol 1, in millimetres. Each circle is as large as the error, on the "
+        "scale of the body that it is drawn on. The body's right is on the left, as if it faced you."
+    )
+    facing = np.array([1.0, -1.0, -1.0])  # bodies stand y up; the drawing has y down
+    svg = joints_svg(errors, rest.vertices[0] * facing, faces, rest.joints_3d_m[0] * facing)
+    return [page.Drawing("joints", "Error per joint", text, svg)] if errors else []
+
+
+def _pool(path: Path) -> dict[str, np.ndarray]:
+    """Columns of a motion-capture pool."""
+    open_pool(path)  # says what is wrong with a file that is none
+    with h5py.File(path) as file:
+        columns = {name: file[name][:] for name in file if isinstance(file[name], h5py.Dataset)}
+    return columns | {"sequence": np.array([name.decode() for name in columns["sequence"]])}
+
+
+def _graph(folder: Path | None) -> list[page.Drawing]:
+    jobs = read_jobs(folder) if folder is not None else []
+    text = (
+        "The rules that made this page's numbers, from what they read, with the seconds of their jobs added up: on two "
+        "cores half as much passes. These times are the run's own, so this figure differs from run to run."
+    )
+    return [page.Drawing("graph", "The pipeline and its run times", text, graph_svg(jobs))] if jobs else []
 
 
 def _log(path: Path) -> Log:

@@ -1,7 +1,8 @@
 """Make the paper's tables, and one page with them, all figures and bodies that turn.
 
 Needs:  results/evaluate/{variant}/{benchmark}.json and .csv, results/predict/{variant}/{dataset}.h5,
-        results/normalize/{dataset}-{split}.h5, results/train/{variant}/training.csv, results/body/body.npz
+        results/normalize/{dataset}-{split}.h5, results/train/{variant}/training.csv, results/mocap/pool.h5,
+        results/body/body.npz
 Makes:  results/report/tables.md, tables.tex and index.html
 """
 
@@ -29,6 +30,7 @@ rule write_report:
         predictions=expand("results/predict/{variant}/{dataset}.h5", variant=[*variants, *BASELINES], dataset=test_sets),
         labels=expand("results/normalize/{name}.h5", name=normalized),
         curves=expand("results/train/{variant}/training.csv", variant=variants),
+        pool="results/mocap/pool.h5",
         body="results/body/body.npz",
     output:
         markdown=report("results/report/tables.md", category="Report"),
@@ -43,7 +45,8 @@ rule write_report:
         everything=plain,  # each table names the parameters that made it
     shell:
         "python -m hmr report --evaluate {input.metrics:q} --predict {input.predictions:q} --normalize {input.labels:q}"
-        " --train {input.curves:q} --body {input.body:q} --out results/report > {log:q} 2>&1"
+        " --train {input.curves:q} --mocap {input.pool:q} --times .snakemake/metadata --body {input.body:q}"
+        " --out results/report > {log:q} 2>&1"
 
 
 rule report:
