@@ -72,7 +72,7 @@ def _data(table: Table, sets: Mapping[str, TestSet]) -> Iterator[str]:
 def _models(table: Table, models: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     found = {v: digest for name in table.datasets for v, digest in models.get(name, {}).items()}
     if found:
-        yield "Made by: " + ", ".join(f"{variant_title(v)} {found[v][:SHOWN]}" for v in ordered(found))
+        yield "Made by: " + "; ".join(f"{variant_title(v)} {found[v][:SHOWN]}" for v in ordered(found))
 
 
 def _parameters(plain: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hmr.report.curves import text
 
-WIDTH, HEIGHT, ACROSS, DOWN = 150, 40, 44, 16
+WIDTH, HEIGHT, ACROSS, DOWN = 170, 40, 20, 28
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def read_jobs(folder: Path) -> list[Job]:
 
 
 def graph_svg(jobs: Iterable[Job]) -> str:
-    """A box a rule, in the order in which each needs others, with its number of jobs and their seconds together.
+    """A box a rule, below those that it needs, with its number of jobs and their seconds together.
 
     Seconds of none are a dash: that is what Snakemake knows of results that DVC brought.
     """
@@ -41,12 +41,16 @@ def graph_svg(jobs: Iterable[Job]) -> str:
         by_rule.setdefault(job.rule, []).append(job)
     needs = _needs(by_rule)
     depth = {rule: _depth(rule, needs) for rule in by_rule}
-    columns = [sorted(rule for rule in by_rule if depth[rule] == d) for d in range(max(depth.values(), default=0) + 1)]
+    lines = [sorted(rule for rule in by_rule if depth[rule] == d) for d in range(max(depth.values(), default=0) + 1)]
     step_x, step_y = WIDTH + ACROSS, HEIGHT + DOWN
-    place = {rule: (k * step_x, row * step_y) for k, rules in enumerate(columns) for row, rule in enumerate(rules)}
-    tall = max(map(len, columns)) * step_y
+    wide, tall = max(map(len, lines), default=1) * step_x, len(lines) * step_y
+    place = {
+        rule: ((wide - len(rules) * step_x) / 2 + k * step_x, row * step_y)
+        for row, rules in enumerate(lines)
+        for k, rule in enumerate(rules)
+    }
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 -2 {len(columns) * step_x} {tall}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-2 -2 {wide} {tall}" role="img" '
         'font-family="sans-serif" fill="currentColor" aria-label="Rules of the pipeline and how long they took">'
     ]
     parts += [_edge(place[first], place[rule]) for rule in by_rule for first in sorted(_direct(rule, needs))]
@@ -113,9 +117,8 @@ def _told(jobs: Sequence[Job]) -> str:
 
 
 def _edge(start: tuple[float, float], end: tuple[float, float]) -> str:
-    (x, y), (x_end, y_end) = (start[0] + WIDTH, start[1] + HEIGHT / 2), (end[0], end[1] + HEIGHT / 2)
-    bend = x + ACROSS / 2
+    (x, y), (x_end, y_end) = (start[0] + WIDTH / 2, start[1] + HEIGHT), (end[0] + WIDTH / 2, end[1])
     return (
-        f'<path d="M{x} {y}C{bend} {y} {x_end - ACROSS / 2} {y_end} {x_end} {y_end}" fill="none" '
+        f'<path d="M{x} {y}C{x} {y + DOWN} {x_end} {y_end - DOWN} {x_end} {y_end}" fill="none" '
         'stroke="currentColor" opacity="0.45"/>'
     )
