@@ -86,7 +86,9 @@ def run(args: argparse.Namespace) -> None:
             faces = faces_text(corners)
         sections += curves
         if args.mocap is not None and args.body is not None:
-            sections.append(motion_strips(_pool(args.mocap), shown.pose, corners))
+            open_pool(args.mocap)  # says what is wrong with a file that is none
+            pool = stack.enter_context(h5py.File(args.mocap))
+            sections.append(motion_strips(pool, shown.pose, corners))
         sections += [gallery.label_sheets(stores), *_graph(args.times)]
     files = {
         "tables.md": page.markdown(tables),
@@ -177,14 +179,6 @@ def _joints(metrics: Mapping[str, Mapping[str, Any]], rest: Bodies, faces: np.nd
     facing = np.array([1.0, -1.0, -1.0])  # bodies stand y up; the drawing has y down
     svg = joints_svg(errors, rest.vertices[0] * facing, faces, rest.joints_3d_m[0] * facing)
     return [page.Drawing("joints", "Error per joint", text, svg)] if errors else []
-
-
-def _pool(path: Path) -> dict[str, np.ndarray]:
-    """Columns of a motion-capture pool."""
-    open_pool(path)  # says what is wrong with a file that is none
-    with h5py.File(path) as file:
-        columns = {name: file[name][:] for name in file if isinstance(file[name], h5py.Dataset)}
-    return columns | {"sequence": np.array([name.decode() for name in columns["sequence"]])}
 
 
 def _graph(folder: Path | None) -> list[page.Drawing]:
