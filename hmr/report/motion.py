@@ -13,18 +13,20 @@ from hmr.report.embed import Picture, Section, Strip, webp
 from hmr.report.gallery import Pose
 
 CLIPS, PICTURES, VIEW_PX, BAND_PX = 4, 10, 120, 48
+_SMALL = ("sequence", "frame", "frame_rate_hz", "fit_error_mm", "mirrored")
 _LINE = (59, 130, 196)
 _UP = np.array([1.0, -1.0, -1.0])  # from y up to the camera's y down, seen from the front
-Columns = Mapping[str, ndarray]  # a mocap pool's, by name
+Columns = Mapping[str, ndarray]  # a mocap pool's, by name; poses may stay in its file until they are looked at
 
 
 def motion_strips(pool: Columns, pose: Pose, faces: ndarray) -> Section | None:
     """A few clips, evenly spread over the pool."""
+    pool = {**pool, **{name: pool[name][:] for name in _SMALL}}
     clips = _clips(pool)
     chosen = [clips[round(k)] for k in np.linspace(0, len(clips) - 1, min(CLIPS, len(clips)))] if clips else []
-    strips = tuple(
-        Strip(str(pool["sequence"][rows[0]]), (_strip(pool, rows, pose, faces),), wide=True) for rows in chosen
-    )
+    names = [pool["sequence"][rows[0]].decode() for rows in chosen]
+    pictures = [_strip(pool, rows, pose, faces) for rows in chosen]
+    strips = tuple(Strip(name, (picture,), wide=True) for name, picture in zip(names, pictures, strict=True))
     text = (
         "Clips evenly spread over the pool that critics learn from: bodies fitted to the captured motion, at even "
         "times, and below them each frame's distance from what was captured. The captured skeletons themselves are "
@@ -42,7 +44,7 @@ def _clips(pool: Columns) -> list[Int[ndarray, "frames"]]:
 
 
 def _strip(pool: Columns, rows: Int[ndarray, "frames"], pose: Pose, faces: ndarray) -> Picture:
-    shown = rows[np.linspace(0, len(rows) - 1, min(PICTURES, len(rows))).round().astype(int)]
+    shown = np.unique(rows[np.linspace(0, len(rows) - 1, min(PICTURES, len(rows))).round().astype(int)])
     full_pose, betas = pool["pose_axis_angle"][shown].reshape(len(shown), 72), pool["betas"][shown]
     bodies = pose(np.hstack([np.zeros((len(shown), 3)), full_pose, betas]).astype(np.float32)) * _UP
     seconds = len(rows) / float(pool["frame_rate_hz"][rows[0]])
@@ -52,7 +54,7 @@ def _strip(pool: Columns, rows: Int[ndarray, "frames"], pose: Pose, faces: ndarr
     caption = f"{len(rows)} frames, {seconds:.1f} s{told}"
     drawn = np.hstack([_body(vertices, faces) for vertices in bodies])
     picture = np.vstack([drawn, _band(errors, drawn.shape[1])]) if len(known) else drawn
-    return Picture(webp(picture), f"Fitted bodies of {pool['sequence'][rows[0]]} at even times: {caption}", caption)
+    return Picture(webp(picture), f"Fitted bodies at even times: {caption}", caption)
 
 
 def _body(vertices: Float[ndarray, "verts 3"], faces: ndarray) -> UInt8[ndarray, "120 120 3"]:

@@ -1,0 +1,93 @@
+"""Figures say what the numbers say."""
+
+import json
+import re
+from base64 import b64encode
+from xml.etree import ElementTree
+
+import h5py
+import numpy as np
+import pytest
+from toy import toy_body
+
+from hmr.body.joints import LSP_14
+from hmr.mocap.pool import Clip, write_pool
+from hmr.report.joints import PIXELS_A_METRE, joints_svg
+from hmr.report.motion import motion_strips
+from hmr.report.runtimes import Job, graph_svg, read_jobs
+
+
+def test_a_circle_is_as_large_as_the_error_on_the_bodys_scale():
+    body = toy_body()
+    places = np.random.default_rng(0).normal(0, 0.3, (14, 3))
+    errors = {"first": {"head_top": 80.0, "left_wrist": 200.0}, "second & <third>": {"neck": 50.0}}
+    root = ElementTree.fromstring(joints_svg(errors, body["v_template"], body["f"], places))
+    circles = [element for element in root.iter() if element.tag.endswith("circle")]
+    assert [float(c.get("r")) for c in circles] == [e * PIXELS_A_METRE for e in (0.2, 0.08, 0.05)]
+    # Two circles of one body are as far apart as their joints.
+    drawn = np.array([[float(c.get("cx")), float(c.get("cy"))] for c in circles[:2]])
+    wrist, head = (places[LSP_14.joints.index(name), :2] for name in ("left_wrist", "head_top"))
+    np.testing.assert_allclose(drawn[0] - drawn[1], (wrist - head) * PIXELS_A_METRE, atol=0.11)
+    assert [t.text for t in root.iter() if t.tag.endswith("title")][0] == "left wrist: 200 mm"
+
+
+def metadata(folder, output, rule, inputs, start, end, **more):
+    record = {
+        "rule": rule,
+        "input": inputs,
+        "starttime": start,
+        "endtime": end,
+        "shellcmd": f"make {rule}",
+        **more,
+    }
+    (folder / b64encode(output.encode()).decode()).write_text(json.dumps(record))
+
+
+def test_jobs_are_read_from_snakemakes_book(tmp_path):
+    metadata(tmp_path, "train/a.csv", "train", ["data.h5"], 100.2, 110.0)
+    metadata(tmp_path, "train/a.safe", "train", ["data.h5"], 100.1, 110.0)  # two outputs of one job
+    metadata(tmp_path, "data.h5", "normalize", ["code.py"], 90.0, 94.0)
+    metadata(tmp_path, "half.h5", "normalize", [], 0.0, 1.0, incomplete=True)
+    (tmp_path / "other").write_text("no record")
+    jobs = sorted(read_jobs(tmp_path), key=lambda job: job.rule)
+    assert [job.rule for job in jobs] == ["normalize", "train"]
+    assert jobs[1].seconds == pytest.approx(9.9) and sorted(jobs[1].outputs) == ["train/a.csv", "train/a.safe"]
+    assert read_jobs(tmp_path / "nowhere") == []
+
+
+def test_the_graph_has_a_box_a_rule_below_what_it_needs_and_no_needless_line():
+    jobs = [
+        Job("first", (), ("a",), 30.0),
+        Job("then", ("a",), ("b1",), 100.0),
+        Job("then", ("a",), ("b2",), 140.0),
+        Job("last", ("a", "b1", "b2"), ("c",), 0.0),  # first to last goes without saying
+    ]
+    svg = graph_svg(jobs)
+    ElementTree.fromstring(svg)
+    told = re.findall(r">([^<>]+)</text>", svg)
+    assert told == ["first", "1 job, 30 s", "then", "2 jobs, 4.0 min", "last", "1 job, –"]
+    assert len(re.findall(r"\dC\d", svg)) == 2
+
+
+def test_strips_show_clips_and_say_how_far_off_they_are(tmp_path):
+    rng = np.random.default_rng(0)
+
+    def clip(name, mirrored=False):
+        errors = np.linspace(1, 3, 30).astype(np.float32)
+        return Clip(name, rng.normal(0, 0.1, (30, 24, 3)), np.zeros(10), np.arange(30), 10.0, errors, mirrored)
+
+    facts = {"dataset": "mocap", "source": "studio", "licence": "CC0-1.0", "raw_sha256": "0" * 64}
+    clips = [clip(name) for name in "bacdefg"] + [clip("z", mirrored=True)]
+    write_pool(tmp_path / "pool.h5", iter(clips), attributes=facts)
+    body, posed = toy_body(), []
+
+    def pose(theta):
+        posed.append(theta)
+        return np.repeat(body["v_template"][None], len(theta), 0)
+
+    with h5py.File(tmp_path / "pool.h5") as pool:
+        section = motion_strips(pool, pose, body["f"])
+        first = pool["pose_axis_angle"][30]  # of the clip a
+    assert [strip.title for strip in section.strips] == ["a", "c", "e", "g"]
+    assert section.strips[0].pictures[0].caption == "30 frames, 3.0 s, 2.0 mm off in the middle, 3.0 mm at most"
+    np.testing.assert_allclose(posed[0][0, 3:75], first.reshape(72))
