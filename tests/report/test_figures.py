@@ -28,7 +28,7 @@ def test_a_circle_is_as_large_as_the_error_on_the_bodys_scale():
     drawn = np.array([[float(c.get("cx")), float(c.get("cy"))] for c in circles[:2]])
     wrist, head = (places[LSP_14.joints.index(name), :2] for name in ("left_wrist", "head_top"))
     np.testing.assert_allclose(drawn[0] - drawn[1], (wrist - head) * PIXELS_A_METRE, atol=0.11)
-    assert [t.text for t in root.iter() if t.tag.endswith("title")][0] == "left wrist: 200 mm"
+    assert next(t.text for t in root.iter() if t.tag.endswith("title")) == "left wrist: 200 mm"
 
 
 def metadata(folder, output, rule, inputs, start, end, **more):
