@@ -13,6 +13,7 @@ COMMANDS = {
     "preset": "write params.yaml for smoke, open or paper, and say what changed",
     "body": "build the open body, or adopt your own SMPL file",
     "download": "make a raw dataset: from the studio or from its official archives",
+    "motions": "fetch fifteen clips of real human motion that are free to use, for hmr mocap",
     "normalize": "turn a raw dataset into one normalized HDF5",
     "mocap": "turn motion capture into SMPL poses and shapes",
     "pretrain": "teach the encoder to find keypoints",
