@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hmr.catalogue import BASELINES, DATASETS, MEAN_BODY, SMPLIFY, SMPLIFY_ORACLE
+from hmr.catalogue import BASELINES, BENCHMARKS, DATASETS, MEAN_BODY, SMPLIFY, SMPLIFY_ORACLE
 from hmr.report.published import RELEASED_MODEL, TABLE_1, TABLE_2, TABLE_3, TABLE_4, Published
 
 DASH = "–"
@@ -29,6 +29,11 @@ class Column:
     key: str
     digits: int
     unit: str = ""
+
+    @property
+    def dataset(self) -> str:
+        """The data set that the benchmark is measured on."""
+        return BENCHMARKS[self.benchmark]
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ _LAYOUTS = (
         notes=(_SMPLIFY,),
     ),
 )
-_ABLATION = (
+ABLATION = (
     Column("P1 MPJPE (mm)", "human36m-p1", "mpjpe_mm", 1),
     Column("P1 reconst. (mm)", "human36m-p1", "pa_mpjpe_mm", 1),
     Column("P2 reconst. (mm)", "human36m-p2", "pa_mpjpe_mm", 1),
@@ -266,12 +271,12 @@ def _ablation(metrics: Metrics, sources: Mapping[str, str]) -> Table:
     """Every variant that was evaluated, a few metrics of each benchmark."""
     groups, first = [], 0
     for dataset, count in _ABLATION_SETS:
-        titles = tuple(column.title for column in _ABLATION[first : first + count])
+        titles = tuple(column.title for column in ABLATION[first : first + count])
         name = set_title(dataset, sources)
         groups.append(Group(name, name, titles, False))
         first += count
     rows = [
-        Row(variant_title(v), tuple(cell(metrics[v].get(c.benchmark), c) for c in _ABLATION), True)
+        Row(variant_title(v), tuple(cell(metrics[v].get(c.benchmark), c) for c in ABLATION), True)
         for v in ordered(metrics)
     ]
     return Table(
@@ -279,7 +284,7 @@ def _ablation(metrics: Metrics, sources: Mapping[str, str]) -> Table:
         title="Variants side by side",
         groups=tuple(groups),
         rows=tuple(rows),
-        notes=_drawn_note([m[c.benchmark] for m in metrics.values() for c in _ABLATION if c.benchmark in m]),
+        notes=_drawn_note([m[c.benchmark] for m in metrics.values() for c in ABLATION if c.benchmark in m]),
         datasets=tuple(dataset for dataset, _ in _ABLATION_SETS),
     )
 

@@ -31,6 +31,7 @@ from hmr.report.joints import joints_svg
 from hmr.report.meshes import faces_text
 from hmr.report.motion import motion_strips
 from hmr.report.provenance import TestSet, with_provenance
+from hmr.report.revisions import WORKSPACE, read_state, side_by_side
 from hmr.report.runtimes import graph_svg, read_jobs
 from hmr.report.samples import PerSample, Scores
 from hmr.report.tables import make_tables, ordered, variant_title
@@ -42,12 +43,19 @@ train/VARIANT/training.csv. What was not measured is a dash.
   hmr report --evaluate results/evaluate/*/*.json --predict results/predict/*/*.h5 \\
       --normalize results/normalize/*.h5 --train results/train/*/training.csv \\
       --mocap results/mocap/pool.h5 --body results/body/body.npz --out results/report
+
+Experiments side by side, from what git keeps of them: revisions, DVC experiments by name, or 'workspace'.
+
+  hmr report --compare main weaker-critics workspace
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _HELP
-    parser.add_argument("--evaluate", nargs="+", type=Path, required=True, metavar="F.json", help="metrics")
+    parser.add_argument("--evaluate", nargs="+", type=Path, metavar="F.json", help="metrics")
+    parser.add_argument(
+        "--compare", nargs="+", metavar="REV", help="print where revisions' numbers differ, and make no report"
+    )
     parser.add_argument("--predict", nargs="*", type=Path, default=[], metavar="F.h5", help="predictions, for pictures")
     parser.add_argument("--normalize", nargs="*", type=Path, default=[], metavar="F.h5", help="normalized sets")
     parser.add_argument("--train", nargs="*", type=Path, default=[], metavar="F.csv", help="training logs, for curves")
@@ -56,11 +64,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--times", type=Path, metavar="DIR", help="Snakemake's .snakemake/metadata, for the graph with run times"
     )
     parser.add_argument("--body", type=Path, help="body file (.npz or .pkl), for pictures")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--out", type=Path, help="folder to write to")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.compare:
+        names = args.compare if len(args.compare) > 1 else [*args.compare, WORKSPACE]
+        print(page.markdown([side_by_side([read_state(name) for name in names])]), end="")
+    else:
+        _report(args)
+
+
+def _report(args: argparse.Namespace) -> None:
+    if not args.evaluate or args.out is None:
+        raise UserError("expected --evaluate and --out, or --compare; see 'hmr report --help'")
     params, plain = load_params(args.params), read_yaml(args.params)
     metrics, per_sample = _metrics(args.evaluate), _per_sample(args.evaluate)
     if args.predict and args.body is None:
