@@ -1,51 +1,300 @@
-"""Where a training step's time goes, on the sets that a run has normalized.
+"""How fast training is, each part against a plain form of the same in one run.
 
-    python benchmarks/train.py paired [STEPS]
+    python benchmarks/train.py posing            keypoints alone, forward and backward, against smplx with all vertices
+    python benchmarks/train.py step [PRESET]     a whole training step against the plain form written out below
+    python benchmarks/train.py loader [VARIANT]  preparing batches against using them, and waiting for them
 
-Prints process time (not wall time, so other work on the machine counts little) for the loader alone, for the whole
-step, and their ratio, one thread each.
+Needs results/body/body.npz; `loader` needs the sets and the pool that a run has made as well. Networks have random
+weights. Times are of the process, not of the clock, so other work on the machine counts little; the two sides take
+turns, one thread each, and the ratio of their medians counts. Only waiting is measured by the clock.
 """
 
-import sys
+import argparse
+import contextlib
+import copy
+import dataclasses
+import io
+import statistics
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import smplx
 import torch
+from torch import Tensor, nn
 
+from hmr import losses
+from hmr.body.file import read_body_file, write_body_file
 from hmr.body.model import BodyModel
+from hmr.data.loader import Batch, iterate
+from hmr.geometry.cameras import weak_perspective
+from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap.pool import open_pool
-from hmr.params import load_params, training_inputs
+from hmr.models.critics import Critics
+from hmr.models.hmr import Network, network_input, read_theta
+from hmr.params import TrainParams, load_params, training_inputs
+from hmr.steps.preset import PRESETS
 from hmr.training import loop
 from hmr.training.inputs import batches_of, real_bodies
-from hmr.training.objective import encoder_weights
+from hmr.training.objective import RealBodies, encoder_weights
 from hmr.training.start import mean_start
 
+BODY, POOL, SETS = Path("results/body/body.npz"), Path("results/mocap/pool.h5"), Path("results/normalize")
 CPU = torch.device("cpu")
 
 
-def main(variant: str, steps: int = 12) -> None:
-    torch.set_num_threads(1)
-    params = load_params().variant(variant)
-    batches = batches_of([Path(f"results/normalize/{name}-train.h5") for name in training_inputs(params)], params)
-    pool = open_pool(Path("results/mocap/pool.h5"))
-    body = BodyModel.load(Path("results/body/body.npz")).for_keypoints()
-    state, draw = loop.new_state(params, mean_start(pool), CPU), real_bodies(pool, params, CPU)
-    objective, weights = loop.paper_objective(params, body, draw), encoder_weights(params)
-    loading = stepping = 0.0
-    for step in range(steps + 2):
-        began = time.process_time()
-        batch = batches[step]
-        loaded = time.process_time()
+def ratio(plain: Callable[[], object], ours: Callable[[], object], rounds: int) -> tuple[float, float, float]:
+    """Median seconds of both, taking turns after one round that does not count, and how often ours fits into plain."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds + 1):
+        for taken, call in zip(times, (plain, ours), strict=True):
+            began = time.process_time()
+            call()
+            taken.append(time.process_time() - began)
+    slow, fast = (statistics.median(taken[1:]) for taken in times)
+    return slow, fast, slow / fast
+
+
+def reference_body(batch_size: int) -> tuple[nn.Module, Tensor]:
+    """The same body in smplx, all 6,890 vertices of it, and the keypoint regressor as a whole matrix."""
+    arrays = read_body_file(BODY)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        write_body_file(Path(folder) / "body.pkl", arrays)
+        model = smplx.SMPL(
+            str(Path(folder) / "body.pkl"),
+            batch_size=batch_size,
+            create_betas=False,
+            create_body_pose=False,
+            create_global_orient=False,
+            create_transl=False,
+        )
+    return model, torch.from_numpy(np.asarray(arrays["cocoplus_regressor"], np.float32))
+
+
+def reference_keypoints(model: nn.Module, regressor: Tensor, pose: Tensor, betas: Tensor) -> Tensor:
+    """19 keypoints by smplx, from axis-angle (B, 24, 3)."""
+    posed = model(betas=betas, global_orient=pose[:, 0], body_pose=pose[:, 1:].flatten(1))
+    return regressor @ posed.vertices
+
+
+def posing(batch_size: int = 64, rounds: int = 15) -> None:
+    """From axis-angle and betas to keypoints and back to gradients, against smplx."""
+    rng = torch.Generator().manual_seed(0)
+    pose = (0.4 * torch.randn(batch_size, 24, 3, generator=rng)).requires_grad_()
+    betas = torch.randn(batch_size, 10, generator=rng).requires_grad_()
+    pull = torch.randn(batch_size, 19, 3, generator=rng)
+    body, (model, regressor) = BodyModel.load(BODY).for_keypoints(), reference_body(batch_size)
+
+    def back(keypoints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return (keypoints.detach(), *torch.autograd.grad((keypoints * pull).sum(), (pose, betas)))
+
+    def plain() -> tuple[Tensor, Tensor, Tensor]:
+        return back(reference_keypoints(model, regressor, pose, betas))
+
+    def ours() -> tuple[Tensor, Tensor, Tensor]:
+        posed = body(betas=betas, full_pose_rotmat=axis_angle_to_rotmat(pose))
+        return back(body.keypoints(posed.vertices))
+
+    (points, *gradients), (points_plain, *gradients_plain) = ours(), plain()
+    apart = [float((a - b).norm() / b.norm()) for a, b in zip(gradients, gradients_plain, strict=True)]
+    slow, fast, times = ratio(plain, ours, rounds)
+    print(f"smplx, {len(model.v_template):,} vertices: {slow * 1e3:8.1f} ms for {batch_size} bodies, with gradients")
+    print(f"keypoints alone, {len(body.v_template):,}:      {fast * 1e3:8.1f} ms   {times:.1f} times")
+    print(f"keypoints differ by at most {float((points - points_plain).abs().max()):.1e} m")
+    print(f"gradients differ by {apart[0]:.1e} (pose) and {apart[1]:.1e} (betas), relative")
+
+
+class PlainCritics(nn.Module):
+    """The critics as a loop over joints, with the same weights."""
+
+    def __init__(self, critics: Critics) -> None:
+        super().__init__()
+        critics = copy.deepcopy(critics)
+        self.embed, self.full_pose, self.shape = critics.embed, critics.full_pose, critics.shape
+        self.joints = nn.ModuleList()
+        for weight, bias in zip(critics.joint_weight, critics.joint_bias, strict=True):
+            head = nn.Linear(32, 1)
+            head.weight.data, head.bias.data = weight.detach()[None].clone(), bias.detach()[None].clone()
+            self.joints.append(head)
+
+    def forward(self, body_pose_rotmat: Tensor, betas: Tensor) -> Tensor:
+        embedded = [self.embed(body_pose_rotmat[:, joint].flatten(1)) for joint in range(23)]
+        each = [head(one) for head, one in zip(self.joints, embedded, strict=True)]
+        return torch.cat((*each, self.full_pose(torch.cat(embedded, 1)), self.shape(betas)), 1)
+
+
+class PlainStep:
+    """A training step as one would write it down: 32-bit, channels first, smplx' whole mesh, critics in a loop.
+
+    With `every_mesh` the body is posed after each iteration, as the method's code does, not after the last alone.
+    """
+
+    def __init__(self, state: loop.State, params: TrainParams, start: Tensor, *, every_mesh: bool) -> None:
+        self.params, self.every_mesh = params, every_mesh
+        self.network = Network(params.model, start)
+        self.network.load_state_dict(state.network.state_dict())
+        self.critics = PlainCritics(state.critics)
+        self.model, self.regressor = reference_body(params.optimiser.batch_size)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), params.optimiser.learning_rate)
+        self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), params.critics.learning_rate)
+
+    def __call__(self, batch: Batch, real: RealBodies) -> dict[str, float]:
+        thetas = list(self.network(network_input(batch.image)))
+        estimates = [read_theta(theta) for theta in thetas]
+        posed = [self._keypoints(e) for e in (estimates if self.every_mesh else estimates[-1:])]
+        terms = self._labels(estimates[-1], posed[-1], batch)
+        fakes = [(e.full_pose_rotmat[:, 1:], e.betas) for e in estimates]
+        scores = torch.cat([self.critics(pose, betas) for pose, betas in fakes])
+        terms["adversarial"] = losses.adversarial_loss(scores)
+        weights = encoder_weights(self.params)
+        total = sum(weights[name] * term for name, term in terms.items())
+        self.optimiser.zero_grad()
+        total.backward()
+        self.optimiser.step()
+        self.critic_optimiser.zero_grad()
+        apart = torch.cat([self.critics(pose.detach(), betas.detach()) for pose, betas in fakes])
+        truly = self.critics(real.body_pose_rotmat, real.betas)
+        critic = losses.critic_loss(real_scores=truly, fake_scores=apart)
+        critic.backward()
+        self.critic_optimiser.step()
+        return {name: value.item() for name, value in {**terms, "total": total, "critics": critic}.items()}
+
+    def _keypoints(self, estimate) -> Tensor:
+        return reference_keypoints(self.model, self.regressor, estimate.full_pose_axis_angle, estimate.betas)
+
+    @staticmethod
+    def _labels(estimate, keypoints: Tensor, batch: Batch) -> dict[str, Tensor]:
+        seen = weak_perspective(keypoints, cam_scale=estimate.cam_scale, cam_shift=estimate.cam_shift)
+        return {
+            "joints_2d": losses.joints_2d_loss(
+                pred_keypoints_norm=seen, gt_keypoints_norm=batch.keypoints_norm, visible=batch.visible
+            ),
+            "joints_3d": losses.joints_3d_loss(
+                pred_joints=keypoints[:, :14], gt_joints=batch.joints_3d_m, has_joints_3d=batch.has_joints_3d
+            ),
+            "smpl": losses.smpl_loss(
+                pred_rotmat=estimate.full_pose_rotmat,
+                gt_rotmat=axis_angle_to_rotmat(batch.pose_axis_angle),
+                pred_betas=estimate.betas,
+                gt_betas=batch.betas,
+                has_smpl=batch.has_smpl,
+            ),
+        }
+
+
+def made_up(params: TrainParams) -> tuple[Batch, RealBodies]:
+    """A batch and real bodies of the right sizes; half of the samples have 3D labels."""
+    rng = np.random.default_rng(0)
+    size, px = params.optimiser.batch_size, params.model.image_px
+    labelled = np.arange(size) % 2 == 0
+    arrays = {
+        "image": rng.integers(0, 256, (size, px, px, 3), dtype=np.uint8),
+        "keypoints_norm": rng.uniform(-0.8, 0.8, (size, 19, 2)).astype(np.float32),
+        "visible": rng.random((size, 19)) < 0.8,
+        "joints_3d_m": (0.3 * rng.normal(size=(size, 14, 3))).astype(np.float32),
+        "has_joints_3d": labelled,
+        "pose_axis_angle": (0.3 * rng.normal(size=(size, 24, 3))).astype(np.float32),
+        "betas": rng.normal(size=(size, 10)).astype(np.float32),
+        "has_smpl": labelled,
+    }
+    count = size * params.model.iterations
+    pose = axis_angle_to_rotmat(torch.from_numpy(0.3 * rng.normal(size=(count, 23, 3))).float())
+    real = RealBodies(pose, torch.from_numpy(rng.normal(size=(count, 10))).float())
+    return Batch(**{name: torch.from_numpy(value) for name, value in arrays.items()}), real
+
+
+def step(preset: str, batch_size: int | None, precision: str, rounds: int) -> None:
+    """A whole step of a preset's `paired` against `PlainStep`; dropout is off, so that both cost the same numbers."""
+    params = load_params(PRESETS / f"{preset}.yaml").variant("paired")
+    optimiser = dataclasses.replace(
+        params.optimiser, precision=precision, batch_size=batch_size or params.optimiser.batch_size
+    )
+    model = dataclasses.replace(params.model, dropout=0.0)
+    params = dataclasses.replace(params, optimiser=optimiser, model=model)
+    batch, real = made_up(params)
+    body, start = BodyModel.load(BODY).for_keypoints(), torch.zeros(85)
+    start[:4] = torch.tensor((0.9, 0.0, 0.0, torch.pi))
+    weights, objective = encoder_weights(params), loop.paper_objective(params, body, lambda _: real)
+    state = loop.new_state(params, start, CPU)
+    forms = {name: PlainStep(state, params, start, every_mesh=every) for name, every in _FORMS.items()}
+    first = loop.step(state, params, objective, weights, batch, CPU)
+    plain_first = forms["once"](batch, real)
+    worst = max(abs(float(first[name]) - value) / abs(value) for name, value in plain_first.items())
+    print(f"{preset}, {params.model.image_px} px, batch {params.optimiser.batch_size}, ours in {precision}")
+    print(f"the first step's losses differ by at most {worst:.1e}, relative")
+
+    def ours() -> None:
         loop.step(state, params, objective, weights, batch, CPU)
         state.step += 1
-        if step >= 2:  # the first steps warm caches up
-            loading += loaded - began
-            stepping += time.process_time() - loaded
+
+    for name, form in forms.items():
+        slow, fast, times = ratio(lambda form=form: form(batch, real), ours, rounds)
+        print(f"plain, mesh {name:5s} {slow * 1e3:9.0f} ms   ours {fast * 1e3:9.0f} ms   {times:.2f} times")
+
+
+_FORMS = {"once": False, "thrice": True}
+
+
+def loader(variant: str, steps: int) -> None:
+    """Preparing batches, once from disk and once from what is kept in memory, against training on them."""
+    params = load_params().variant(variant)
+    batches = batches_of([SETS / f"{name}-train.h5" for name in training_inputs(params)], params)
+    pool = open_pool(POOL)
+    body = BodyModel.load(BODY).for_keypoints()
+    state, draw = loop.new_state(params, mean_start(pool, params.model.view_px), CPU), real_bodies(pool, params, CPU)
+    objective, weights = loop.paper_objective(params, body, draw), encoder_weights(params)
+    spent: dict[str, list[float]] = {"from disk": [], "kept": [], "step": []}
+    for number in range(steps + 2):
+        for what, call in (
+            ("from disk", lambda n=number: batches[n]),
+            ("kept", lambda n=number: batches[n]),
+            ("step", lambda n=number: loop.step(state, params, objective, weights, batches[n], CPU)),
+        ):
+            began = time.process_time()
+            call()
+            spent[what].append(time.process_time() - began)
+        state.step += 1
     size = params.optimiser.batch_size
-    print(f"loader alone: {steps * size / loading:8.0f} images/s")
-    print(f"training:     {steps * size / stepping:8.0f} images/s")
-    print(f"ratio:        {stepping / loading:8.1f}")
+    disk, kept, stepping = (statistics.median(times[2:]) for times in spent.values())
+    stepping -= kept  # the batch is prepared once more in it
+    print(f"training:               {size / stepping:7.0f} images/s")
+    print(f"loader, first epoch:    {size / disk:7.0f} images/s   {stepping / disk:.1f} times")
+    print(f"loader, crops kept:     {size / kept:7.0f} images/s   {stepping / kept:.1f} times")
+    waiting, working, began = 0.0, 0.0, time.perf_counter()
+    for number, batch in enumerate(iterate(batches, first=0, workers=1)):
+        waited = time.perf_counter() - began
+        loop.step(state, params, objective, weights, batch, CPU)
+        if number >= 5:  # until then the worker starts
+            waiting, working = waiting + waited, working + time.perf_counter() - began
+        if number == steps + 5:
+            break
+        began = time.perf_counter()
+    print(f"waiting for one worker: {waiting / working:7.1%} of the time, by the clock, in the first epoch")
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("posing")
+    step_parser = commands.add_parser("step")
+    step_parser.add_argument("preset", nargs="?", default="open")
+    step_parser.add_argument("--batch-size", type=int, help="the preset's own where it is not given")
+    step_parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    step_parser.add_argument("--rounds", type=int, default=9)
+    loader_parser = commands.add_parser("loader")
+    loader_parser.add_argument("variant", nargs="?", default="paired")
+    loader_parser.add_argument("--steps", type=int, default=40)
+    args = parser.parse_args()
+    if args.command == "posing":
+        posing()
+    elif args.command == "step":
+        step(args.preset, args.batch_size, args.precision, args.rounds)
+    else:
+        loader(args.variant, args.steps)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main()
