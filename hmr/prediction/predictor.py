@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -31,8 +30,8 @@ class Bodies:
     keypoints_norm: np.ndarray  # (N, 19, 2), [-1, 1] over the view
 
 
-# Images and bodies go through a processor so many at a time: what lies between two layers then stays in its cache.
-_BLOCK = 8
+# Images and bodies go through so many at a time: what lies between two steps then stays in the processor's cache.
+_BLOCK = 32
 
 
 class ThetaSource(Protocol):
@@ -61,9 +60,12 @@ def folded(network: nn.Module) -> nn.Module:
     """The same network for predicting: batch norms that follow a convolution become part of its weights."""
     network = copy.deepcopy(network).eval()
     for layers in (module for module in network.modules() if isinstance(module, nn.Sequential)):
-        for k, (layer, after) in enumerate(pairwise(list(layers))):
-            if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
-                layers[k], layers[k + 1] = fuse_conv_bn_eval(layer, after), nn.Identity()
+        for k in reversed(range(len(layers))):
+            if isinstance(layers[k], nn.BatchNorm2d) and k and isinstance(layers[k - 1], nn.Conv2d):
+                layers[k - 1] = fuse_conv_bn_eval(layers[k - 1], layers[k])
+                del layers[k]
+            elif isinstance(layers[k], nn.Dropout):
+                del layers[k]
     return network
 
 
