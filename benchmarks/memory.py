@@ -1,7 +1,7 @@
 """How much memory normalizing takes, by the number of samples: python benchmarks/memory.py [SMALL LARGE]
 
 Each raw set is laid out in its owners' form with one picture under many names, and normalized in a process of its own,
-whose largest size is taken.
+whose largest size is taken (from Linux' /proc).
 """
 
 import json
@@ -17,10 +17,12 @@ import scipy.io
 
 PRESET = Path(__file__).parents[1] / "hmr/presets/open.yaml"
 _MEASURED = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from hmr.__main__ import main
 code = main(sys.argv[1:])
-print("peak_kb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not getrusage, whose peak begins with that of the process that started this one.
+print("peak_kb", re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 sys.exit(code)
 """
 

@@ -12,7 +12,7 @@ from hmr.catalogue import BENCHMARKS
 from hmr.data.store import Store
 from hmr.errors import UserError
 from hmr.evaluation import segmentation
-from hmr.evaluation.conditions import occlusions, viewpoints
+from hmr.evaluation.conditions import QUARTERS, occlusions, quarters, training_distances_mm, viewpoints
 from hmr.evaluation.metrics import (
     AUC_THRESHOLDS_MM,
     PCK_MM,
@@ -55,6 +55,27 @@ class Protocol:
 
     needed: tuple[str, ...]
     evaluate: Callable[[Store, Predictions], Result]
+
+
+def by_training_distance(result: Result, labels: Store, training_joints_m: np.ndarray) -> Result:
+    """The result with each sample's distance from the nearest training pose, and mean errors by quarters of it."""
+    counted = np.isin(labels["sample_id"], result.per_sample["sample_id"])
+    distances = training_distances_mm(_joints(labels, "joints_3d_m", counted), training_joints_m)
+    errors = {name: result.per_sample[name] for name in ("mpjpe_mm", "pa_mpjpe_mm")}
+    quarter = quarters(distances)
+    groups = {
+        name: {
+            "num_samples": int((quarter == name).sum()),
+            "training_distance_mm": distances[quarter == name].mean(),
+            **{key: values[quarter == name].mean() for key, values in errors.items()},
+        }
+        for name in QUARTERS
+        if (quarter == name).any()
+    }
+    return Result(
+        {**result.metrics, "per_training_distance": groups},
+        {**result.per_sample, "training_distance_mm": distances},
+    )
 
 
 def human36m_p1(labels: Store, predictions: Predictions) -> Result:
@@ -342,6 +363,8 @@ SPIN_PROTOCOLS = {
     "mpi_inf_3dhp": Protocol(("joints_3d_native_m",), mpi_inf_3dhp_spin),
 }
 RULES = {"paper": PROTOCOLS, "spin": SPIN_PROTOCOLS}
+# Labels that a benchmark takes besides those of its own test set, by data set and split.
+OTHER_LABELS = {"lsp-keypoints": ("lsp_extended train",)}
 
 
 def protocol_for(benchmark: str, labels: Store, rules: str = "paper") -> Protocol:
@@ -350,10 +373,15 @@ def protocol_for(benchmark: str, labels: Store, rules: str = "paper") -> Protoco
         raise UserError(f"rules {rules!r}: not known; known: {', '.join(RULES)}")
     if benchmark not in PROTOCOLS:
         raise UserError(f"benchmark {benchmark!r}: not known; known: {', '.join(PROTOCOLS)}")
-    found = f"{labels.attributes['dataset']} {labels.attributes['split']}"
-    if found != f"{BENCHMARKS[benchmark]} test":
-        raise UserError(f"{labels.path}: {benchmark}: expected labels of {BENCHMARKS[benchmark]} test, found {found}")
+    taken = (f"{BENCHMARKS[benchmark]} test", *OTHER_LABELS.get(benchmark, ()))
+    if (found := labels_name(labels)) not in taken:
+        raise UserError(f"{labels.path}: {benchmark}: expected labels of {' or '.join(taken)}, found {found}")
     return RULES[rules][benchmark]
+
+
+def labels_name(labels: Store) -> str:
+    """Data set and split of labels."""
+    return f"{labels.attributes['dataset']} {labels.attributes['split']}"
 
 
 def _joints(labels: Store, name: str, counted: np.ndarray) -> np.ndarray:

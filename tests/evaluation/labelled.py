@@ -25,8 +25,8 @@ def _sample(sample_id: str, seed: int, **fields) -> Sample:
     )
 
 
-def _write(path, dataset, samples, **attributes):
-    fixed = {"dataset": dataset, "split": "test", "source": "studio", "licence": "CC0-1.0", "raw_sha256": "0" * 64}
+def _write(path, dataset, samples, split="test", **attributes):
+    fixed = {"dataset": dataset, "split": split, "source": "studio", "licence": "CC0-1.0", "raw_sha256": "0" * 64}
     write_store(path, iter(samples), attributes={**fixed, **attributes}, params=PARAMS)
     return path
 
@@ -65,6 +65,16 @@ def lsp(path, part_labels=None, visible=None, count=3):
         return entry
 
     return _write(path, "lsp", [sample(k) for k in range(count)])
+
+
+def lsp_extended(path, count=3):
+    return _write(path, "lsp_extended", [_sample(f"lsp_extended/im{1 + k}", k) for k in range(count)], split="train")
+
+
+def posed(path, joints_m):
+    """A training set of these 3D joints (N, 14, 3)."""
+    samples = [_sample(f"human36m/S1/{k}", k, joints_3d_m=joints) for k, joints in enumerate(joints_m)]
+    return _write(path, "human36m", samples, split="train")
 
 
 def perfect(store: Store) -> dict:

@@ -147,6 +147,45 @@ def test_hits_are_counted_over_labelled_keypoints_in_torsos(tmp_path):
     assert "right_knee" not in metrics["per_joint"]
 
 
+def test_keypoints_of_the_extended_set_count_as_those_of_lsp(tmp_path):
+    metrics = [
+        scores("lsp-keypoints", tmp_path, noisy, labels=make(tmp_path / f"{make.__name__}.h5"))
+        for make in (labelled.lsp_extended, labelled.lsp)
+    ]
+    assert metrics[0].pop("labels") == "lsp_extended train"
+    assert metrics[0] == metrics[1] and 0 < metrics[0]["pck_torso_0.2_percent"] < 100
+
+
+def test_errors_by_distance_from_the_training_poses(tmp_path):
+    """Trained on the first half of the test's own poses: those are at no distance, and only the others err."""
+    labels = labelled.human36m(tmp_path / "labels.h5", frames=4)
+    with open_store(labels) as store:
+        ids, joints = store["sample_id"], store["joints_3d_m"].astype(float)
+    seen = np.arange(len(ids)) < len(ids) // 2
+    training = labelled.posed(tmp_path / "training.h5", 2 * joints[seen])  # of another size
+
+    def change(columns):
+        worse = columns["joints_3d_m"].copy()
+        worse[~seen, 0] += 0.14
+        return columns | {"joints_3d_m": worse}
+
+    code, metrics = evaluate("human36m-p1", labels, predictions_of(labels, change), **{"--training": training})
+    groups = metrics["per_training_distance"]
+    assert code == 0 and sum(group["num_samples"] for group in groups.values()) == len(ids)
+    assert groups["nearest quarter"]["training_distance_mm"] == pytest.approx(0, abs=0.01)
+    assert groups["nearest quarter"]["mpjpe_mm"] == pytest.approx(0, abs=0.01)
+    assert groups["farthest quarter"]["mpjpe_mm"] > 10 and groups["farthest quarter"]["training_distance_mm"] > 50
+    rows = csv.DictReader((tmp_path / "human36m-p1.csv").read_text().splitlines())
+    assert [float(row["training_distance_mm"]) < 0.01 for row in rows] == seen.tolist()
+
+
+def test_training_sets_without_3d_joints_are_refused(tmp_path, capsys):
+    labels = labelled.human36m(tmp_path / "labels.h5")
+    flat = labelled.lsp_extended(tmp_path / "flat.h5")
+    assert evaluate("human36m-p1", labels, predictions_of(labels), **{"--training": flat})[0] == 2
+    assert "flat.h5: --training: expected samples with 3D joints, found none" in capsys.readouterr().err
+
+
 def test_time_is_reported_only_if_it_was_measured(tmp_path):
     labels = labelled.human36m(tmp_path / "labels.h5")
     assert "seconds_per_image" not in scores("human36m-p1", tmp_path, labels=labels)
@@ -172,7 +211,7 @@ def test_users_mistakes_are_one_line_and_leave_nothing(tmp_path, capsys):
         del file["joints_3d_m"]
     cases = {
         ("human36m", labels, good): "not known",
-        ("lsp-keypoints", labels, good): "expected labels of lsp test, found human36m test",
+        ("lsp-keypoints", labels, good): "expected labels of lsp test or lsp_extended train, found human36m test",
         ("human36m-p1", labels, cut): "broken file",
         ("human36m-p1", labels, without): "a column joints_3d_m",
         ("human36m-p1", labels, tmp_path / "none.h5"): "nothing there",

@@ -1,6 +1,7 @@
 """Score every prediction on every benchmark.
 
-Needs:  results/predict/{variant}/{dataset}.h5, results/normalize/{dataset}-test.h5
+Needs:  results/predict/{variant}/{dataset}.h5, results/normalize/{dataset}-test.h5, and for benchmarks with 3D joints
+        results/normalize/{dataset}-train.h5 of the sets that have them
 Makes:  results/evaluate/{variant}/{benchmark}.json, and {benchmark}.csv with every sample's error beside it
 """
 
@@ -8,11 +9,19 @@ Makes:  results/evaluate/{variant}/{benchmark}.json, and {benchmark}.csv with ev
 include: "common.smk"
 
 
+def training_poses(wildcards):
+    """Sets whose 3D poses a benchmark's are compared with; none for a benchmark without 3D joints."""
+    names = [name for name in params.download.datasets if DATASETS[name].has_3d]
+    has_3d = DATASETS[BENCHMARKS[wildcards.benchmark]].has_3d
+    return expand("results/normalize/{dataset}-train.h5", dataset=names if has_3d else [])
+
+
 rule evaluate_benchmark:
     input:
         code=code("evaluate"),
         predictions=expand("results/predict/{{variant}}/{dataset}.h5", dataset=lookup("{benchmark}", within=BENCHMARKS)),
         labels=expand("results/normalize/{dataset}-test.h5", dataset=lookup("{benchmark}", within=BENCHMARKS)),
+        training=training_poses,
     output:
         metrics="results/evaluate/{variant}/{benchmark}.json",
         samples="results/evaluate/{variant}/{benchmark}.csv",
@@ -23,7 +32,7 @@ rule evaluate_benchmark:
         mem_mb=2000,
     shell:
         "python -m hmr evaluate --benchmark {wildcards.benchmark:q} --predictions {input.predictions:q}"
-        " --labels {input.labels:q} --out {output.metrics:q} > {log:q} 2>&1"
+        " --labels {input.labels:q} --training {input.training:q} --out {output.metrics:q} > {log:q} 2>&1"
 
 
 rule evaluate:
