@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from hmr.body.joints import LSP_14, LSP_BONES
 
 SIDES = ("front", "right side", "back", "left side")
-QUARTERS = ("nearest quarter", "second quarter", "third quarter", "farthest quarter")
+QUARTERS = ("1st quarter, nearest", "2nd quarter", "3rd quarter", "4th quarter, farthest")
 _TRAINING_POSES = 20_000  # compared with; of more, every n-th
 _BONES_MM = 4000.0  # together, of the people whose poses are compared
 

@@ -1,7 +1,8 @@
 """The paper's tables from metrics: open numbers in columns of their own, the published ones beside them."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hmr.catalogue import BASELINES, BENCHMARKS, DATASETS, MEAN_BODY, SMPLIFY, SMPLIFY_ORACLE
@@ -161,6 +162,10 @@ _BREAKDOWNS = (
         "By action", "human36m", "human36m-p1", "per_action", "pa_mpjpe_mm", "protocol 1: reconstruction error, mm"
     ),
     _Breakdown("By viewpoint", "human36m", "human36m-p1", "per_viewpoint", "mpjpe_mm", "protocol 1: joint error, mm"),
+    _Breakdown(
+        *("By distance from the training poses", "human36m", "human36m-p1", "per_training_distance", "pa_mpjpe_mm"),
+        "protocol 1: reconstruction error, mm",
+    ),
     _Breakdown("By sequence", "mpi_inf_3dhp", "mpi_inf_3dhp", "per_sequence", "mpjpe_mm", "joint error, mm"),
     _Breakdown("By scene", "mpi_inf_3dhp", "mpi_inf_3dhp", "per_scene", "mpjpe_mm", "joint error, mm"),
     _Breakdown(
@@ -172,7 +177,8 @@ _BREAKDOWNS = (
 def make_tables(metrics: Metrics, sources: Mapping[str, str]) -> list[Table]:
     """All tables. `sources` says of each data set whether it is the "studio"'s or "official"; unknown means studio."""
     paper = [_paper_table(layout, metrics, sources) for layout in _LAYOUTS]
-    return [*paper, _ablation(metrics, sources), *_breakdowns(metrics, sources)]
+    side_by_side = _ablation(metrics, sources)
+    return [*paper, side_by_side, *_seeds(metrics, side_by_side), *_breakdowns(metrics, sources)]
 
 
 def variant_title(variant: str) -> str:
@@ -287,6 +293,32 @@ def _ablation(metrics: Metrics, sources: Mapping[str, str]) -> Table:
         notes=_drawn_note([m[c.benchmark] for m in metrics.values() for c in ABLATION if c.benchmark in m]),
         datasets=tuple(dataset for dataset, _ in _ABLATION_SETS),
     )
+
+
+def seeds(variants: Iterable[str]) -> dict[str, list[str]]:
+    """Variants that were trained with several seeds, each with all of them: NAME, NAME-seed1, NAME-seed2, ..."""
+    known = list(variants)
+    others = {name: [v for v in known if re.fullmatch(rf"{re.escape(name)}-seed\d+", v)] for name in ordered(known)}
+    return {name: [name, *sorted(found)] for name, found in others.items() if found}
+
+
+def _seeds(metrics: Metrics, side_by_side: Table) -> list[Table]:
+    """What another seed of the training gives: mean, lowest and highest, for variants that have several."""
+    rows = tuple(
+        Row(f"{variant_title(name)}, {len(found)} seeds", tuple(_over(found, metrics, c) for c in ABLATION), True)
+        for name, found in seeds(metrics).items()
+    )
+    note = "Mean over seeds of the training, and the lowest and highest. Everything else is the same."
+    made = replace(side_by_side, key="seeds", title="What another seed gives", rows=rows, notes=(note,))
+    return [made] if rows else []
+
+
+def _over(variants: list[str], metrics: Metrics, column: Column) -> str:
+    values = [metrics[v].get(column.benchmark, {}).get(column.key) for v in variants]
+    if any(value is None for value in values):
+        return DASH
+    mean, low, high = (f"{value:.{column.digits}f}" for value in (sum(values) / len(values), min(values), max(values)))
+    return f"{mean} ({low} to {high})"
 
 
 def _breakdowns(metrics: Metrics, sources: Mapping[str, str]) -> list[Table]:

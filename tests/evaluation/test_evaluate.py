@@ -172,9 +172,12 @@ def test_errors_by_distance_from_the_training_poses(tmp_path):
     code, metrics = evaluate("human36m-p1", labels, predictions_of(labels, change), **{"--training": training})
     groups = metrics["per_training_distance"]
     assert code == 0 and sum(group["num_samples"] for group in groups.values()) == len(ids)
-    assert groups["nearest quarter"]["training_distance_mm"] == pytest.approx(0, abs=0.01)
-    assert groups["nearest quarter"]["mpjpe_mm"] == pytest.approx(0, abs=0.01)
-    assert groups["farthest quarter"]["mpjpe_mm"] > 10 and groups["farthest quarter"]["training_distance_mm"] > 50
+    assert groups["1st quarter, nearest"]["training_distance_mm"] == pytest.approx(0, abs=0.01)
+    assert groups["1st quarter, nearest"]["mpjpe_mm"] == pytest.approx(0, abs=0.01)
+    assert (
+        groups["4th quarter, farthest"]["mpjpe_mm"] > 10
+        and groups["4th quarter, farthest"]["training_distance_mm"] > 50
+    )
     rows = csv.DictReader((tmp_path / "human36m-p1.csv").read_text().splitlines())
     assert [float(row["training_distance_mm"]) < 0.01 for row in rows] == seen.tolist()
 

@@ -13,7 +13,7 @@ from hmr.report.gallery import VIEW_PX, as_seen, choose, name, recovered, spread
 from hmr.report.meshes import solid
 from hmr.report.page import escape_latex
 from hmr.report.samples import extremes, least_human, reprojection_percent
-from hmr.report.tables import ordered
+from hmr.report.tables import make_tables, ordered, seeds
 
 
 @pytest.mark.parametrize(("count", "wanted"), [(100, 6), (6, 6), (3, 6), (0, 6), (7, 1)])
@@ -103,3 +103,14 @@ def test_a_mesh_comes_back_from_text_within_a_thousandth_of_a_millimetre_a_centi
     numbers = np.frombuffer(base64.b64decode(made.vertices), "<u2").reshape(-1, 3)
     size = np.ptp(toy["v_template"], axis=0).max()
     np.testing.assert_allclose(made.low_m + made.step_m * numbers, toy["v_template"], atol=size / 65535 + 1e-6)
+
+
+def test_seeds_of_a_variant_are_put_together_and_only_its_own():
+    trained = ["paired-seed2", "paired", "paired-seed1", "paired-no-critics", "unpaired-seed1", "paired-seedless"]
+    assert seeds(trained) == {"paired": ["paired", "paired-seed1", "paired-seed2"]}
+    errors = zip(trained, (90.0, 80, 85.5, 1, 2, 3), strict=True)
+    metrics = {name: {"human36m-p1": {"mpjpe_mm": value}} for name, value in errors}
+    table = next(table for table in make_tables(metrics, {}) if table.key == "seeds")
+    assert [row.name for row in table.rows] == ["HMR, 3 seeds"]
+    assert table.rows[0].cells[:2] == ("85.2 (80.0 to 90.0)", "–")
+    assert not [table for table in make_tables({"paired": metrics["paired"]}, {}) if table.key == "seeds"]
