@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "score predictions on a benchmark",
     "report": "make the paper's tables and galleries from metrics and predictions",
     "predict": "recover bodies from your own pictures",
+    "demo": "turn bodies of your own pictures in the browser, on this machine",
     "record": "tell DVC what Snakemake ran, if that is true",
     "adopt": "tell Snakemake what DVC ran, if that is true",
 }

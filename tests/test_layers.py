@@ -10,7 +10,7 @@ import hmr
 PACKAGE = Path(hmr.__file__).parent
 LAYERS = (
     {"__main__", "steps"},
-    {"training", "evaluation", "report", "prediction", "photos", "studio", "mocap", "download"},
+    {"training", "evaluation", "report", "prediction", "photos", "demo", "studio", "mocap", "download"},
     {"data", "models", "losses", "render"},
     {"body", "geometry", "params", "catalogue", "files", "errors", "unpickle", "device"}
     | {"closure", "bookkeeping", "presence"},

@@ -14,6 +14,7 @@ from hmr.errors import UserError
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 _PAPER = 255  # what shows through where a picture is transparent
+_JPEG = b"\xff\xd8"  # how a file begins that has no alpha
 _MOST_SIDE_PX = 65_500  # of a JPEG file, which overlays are written as
 
 # A file that does not decode is told in a line of our own; the decoders' words beside it tell a user nothing more.
@@ -39,30 +40,38 @@ def files_of(path: Path) -> list[Path]:
 
 
 def read_picture(path: Path) -> np.ndarray:
+    """The picture in a file, as `decode_picture` says. UserError for a file that cannot be read or is no picture."""
+    try:
+        return decode_picture(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UserError(f"{path}: expected a picture, found a file that cannot be read ({error.strerror})") from None
+
+
+def decode_picture(content: bytes, name: str) -> np.ndarray:
     """uint8 (H, W, 3) RGB, turned as its EXIF says, transparent parts on white, 16 bits brought to 8.
 
-    UserError for a file that is no picture, or one whose overlay could not be written.
+    UserError for what is no picture, or one whose overlay could not be written.
     """
-    image = _decoded(path, cv2.IMREAD_COLOR_RGB)
+    image = _decoded(content, cv2.IMREAD_COLOR_RGB)
     if image is None:
-        raise UserError(f"{path}: expected a picture, found a file that does not decode as one; convert it to JPEG")
+        raise UserError(f"{name}: expected a picture, found a file that does not decode as one; convert it to JPEG")
     if max(image.shape) > _MOST_SIDE_PX:
         found = f"{image.shape[1]} x {image.shape[0]}"
         raise UserError(
-            f"{path}: expected a picture of at most {_MOST_SIDE_PX} pixels a side, found {found}; shrink it"
+            f"{name}: expected a picture of at most {_MOST_SIDE_PX} pixels a side, found {found}; shrink it"
         )
-    if path.suffix.lower() in (".png", ".webp", ".tif", ".tiff"):
-        raw = _decoded(path, cv2.IMREAD_UNCHANGED)
+    if not content.startswith(_JPEG):
+        raw = _decoded(content, cv2.IMREAD_UNCHANGED)
         # ASSUME: nothing both turns by EXIF and is transparent; such a picture keeps the colours under its alpha.
-        if raw is not None and raw.ndim == 3 and raw.shape[2] == 4 and raw.shape[:2] == image.shape[:2]:
+        if raw is not None and raw.shape == (*image.shape[:2], 4) and raw.dtype.kind == "u":
             alpha = raw[..., 3:].astype(np.float32) / np.iinfo(raw.dtype).max
             image = np.rint(image * alpha + _PAPER * (1 - alpha)).astype(np.uint8)
     return image
 
 
-def _decoded(path: Path, flags: int) -> np.ndarray | None:
+def _decoded(content: bytes, flags: int) -> np.ndarray | None:
     try:
-        return cv2.imread(str(path), flags)
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error:  # beyond OpenCV's own limits on size
         return None
 

@@ -17,17 +17,16 @@ import torch
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from hmr.body.file import read_body_file
 from hmr.body.joints import COCOPLUS_19, SMPL_24
 from hmr.body.model import BodyModel
-from hmr.device import pick_device, reproducible
+from hmr.device import reproducible
 from hmr.errors import UserError
 from hmr.files import atomic_path
 from hmr.photos import formats, maps, motion, people, pictures
-from hmr.photos.about import about, newest_checkpoint, summary
+from hmr.photos.about import summary
+from hmr.photos.looker import Looker
 from hmr.photos.reading import Video, files_of, is_video, names_of, open_video, read_picture
 from hmr.photos.recovery import Body, focal_px, pose_bodies, recover
-from hmr.prediction.checkpoints import Loaded, open_network
 from hmr.prediction.predictor import batched
 
 _HELP = """
@@ -55,11 +54,7 @@ _FIRST_CENTRE = 0.5  # where the renderer, which counts from the picture's corne
 class Tools:
     """What every file needs, made once."""
 
-    network: Loaded
-    model: BodyModel
-    body: dict[str, np.ndarray]
-    detector: people.Detector | None
-    told: dict[str, Any]
+    looker: Looker
     boxes: people.Boxes | None
     tight: bool
     maps: bool
@@ -106,15 +101,15 @@ def run(args: argparse.Namespace) -> int:
     tools = _tools(args)
     _writable(args.out)
     bodies, start = 0, time.perf_counter()
-    with _steady(tools.network.source.device):
+    with _steady(tools.looker.network.source.device):
         for path, name in zip(tqdm(files, unit="file", disable=None), names_of(files), strict=True):
             with complaints.told():
                 bodies += (_video if is_video(path) else _picture)(path, name, tools, complaints)
     seconds = time.perf_counter() - start
     if not bodies:
         return 2
-    _write_json(args.out / "about.json", tools.told)
-    print(summary(tools.told))
+    _write_json(args.out / "about.json", tools.looker.told)
+    print(summary(tools.looker.told))
     print(
         f"{bodies} {'body' if bodies == 1 else 'bodies'} from {len(files)} {'file' if len(files) == 1 else 'files'}"
         f" written to {args.out}, {len(files) / max(seconds, 1e-9):.1f} files a second"
@@ -132,19 +127,8 @@ def _steady(device: torch.device) -> contextlib.AbstractContextManager[None]:
 
 def _tools(args: argparse.Namespace) -> Tools:
     boxes = people.read_boxes(args.boxes) if args.boxes else None
-    checkpoint = args.checkpoint or newest_checkpoint(Path("results"))
-    body = read_body_file(args.body)
-    return Tools(
-        network=open_network(checkpoint, pick_device(args.device)),
-        model=BodyModel(body),
-        body=body,
-        detector=None if args.tight or args.boxes else people.Detector(),
-        told=about(checkpoint, args.body, str(body["source"])),
-        boxes=boxes,
-        tight=args.tight,
-        maps=args.maps,
-        out=args.out,
-    )
+    looker = Looker.open(args.checkpoint, args.body, args.device, finds=not (args.tight or args.boxes))
+    return Tools(looker, boxes, args.tight, args.maps, args.out)
 
 
 def _writable(out: Path) -> None:
@@ -161,7 +145,7 @@ def _boxes(image: np.ndarray, path: Path, tools: Tools, complaints: Complaints) 
     if tools.tight:
         return people.whole_picture(image.shape[:2])[None]
     if tools.boxes is None:
-        found = tools.detector(image)
+        found = tools.looker.detector(image)
         if not len(found):
             raise UserError(
                 f"{path}: expected a person, found nobody upright and whole; say where by --boxes, or crop the picture"
@@ -181,24 +165,24 @@ def _boxes(image: np.ndarray, path: Path, tools: Tools, complaints: Complaints) 
 def _picture(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
     """Everything about one picture; how many bodies."""
     image = read_picture(path)
-    size, faces = image.shape[:2], tools.body["f"]
+    size, faces = image.shape[:2], tools.looker.body["f"]
     boxes = _boxes(image, path, tools, complaints)
-    bodies = recover([(image, people.place_of(box)) for box in boxes], tools.network, tools.model)
+    bodies = tools.looker.bodies(image, boxes)
     if not bodies:
         return 0
     for k, body in enumerate(bodies):
         stem = tools.out / _person(name, k)
         colour = pictures.colour_of(k)
         _write_bytes(stem.with_name(f"{stem.name}-views.jpg"), _encoded(pictures.side_and_top(body, faces, colour)))
-        part_colours = maps.PART_COLOURS[tools.body["part6"] + 1]
+        part_colours = maps.PART_COLOURS[tools.looker.body["part6"] + 1]
         _write_bytes(stem.with_name(f"{stem.name}.glb"), formats.glb(body.vertices, faces, part_colours))
-        _write_npz(stem.with_name(f"{stem.name}.npz"), _motion_arrays([body], size, 1.0, tools.model))
-        told = {**_parameters(body, size), "picture": path.name, "box_px": boxes[k], "network": tools.told}
+        _write_npz(stem.with_name(f"{stem.name}.npz"), _motion_arrays([body], size, 1.0, tools.looker.model))
+        told = {**_parameters(body, size), "picture": path.name, "box_px": boxes[k], "network": tools.looker.told}
         _write_json(stem.with_name(f"{stem.name}.json"), told)
     _write_bytes(tools.out / f"{name}-overlay.jpg", _encoded(pictures.draw_bodies(image, bodies, faces)))
     if tools.maps:
         with complaints.told():
-            found = maps.maps_of(bodies, tools.body, size, path.name)
+            found = maps.maps_of(bodies, tools.looker.body, size, path.name)
             _write_npz(tools.out / f"{name}-maps.npz", maps.arrays_of(found))
             _write_bytes(tools.out / f"{name}-maps.png", _encoded(maps.picture_of(found), ".png"))
     return len(bodies)
@@ -214,9 +198,10 @@ def _video(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
     for k, track in enumerate(tracks):
         of_track = [bodies[frame, k] for frame in _span(track)]
         _write_npz(
-            tools.out / f"{_person(name, k)}.npz", _motion_arrays(of_track, video.size_px, video.rate_hz, tools.model)
+            tools.out / f"{_person(name, k)}.npz",
+            _motion_arrays(of_track, video.size_px, video.rate_hz, tools.looker.model),
         )
-        rest = tools.model.rest_joints(_tensor(of_track[0].betas)).numpy()
+        rest = tools.looker.model.rest_joints(_tensor(of_track[0].betas)).numpy()
         transl = np.array([body.standing.transl_m(video.size_px) for body in of_track])
         pose = np.array([body.full_pose_rotmat for body in of_track])
         _write_bytes(tools.out / f"{_person(name, k)}.bvh", formats.bvh(pose, rest, transl, video.rate_hz).encode())
@@ -225,7 +210,7 @@ def _video(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
         "video": path.name,
         "frame_rate_hz": video.rate_hz,
         "people": [{"first_frame": track.frames[0], "last_frame": track.frames[-1]} for track in tracks],
-        "network": tools.told,
+        "network": tools.looker.told,
     }
     _write_json(tools.out / f"{name}.json", told)
     return len(tracks)
@@ -249,7 +234,7 @@ def _tracks(video: Video, tools: Tools, complaints: Complaints) -> list[motion.T
         tqdm(video, total=video.frames, unit="frame", desc="finding", leave=False, disable=None)
     ):
         if tools.boxes is None and frame % motion.DETECT_EVERY == 0:
-            looks.append((frame, tools.detector(image)))
+            looks.append((frame, tools.looker.detector(image)))
         elif tools.boxes is not None:
             names = (f"{path.stem}-{frame:06d}", f"{path.stem}_{frame:012d}")
             looks += [(frame, tools.boxes[key]) for key in names if key in tools.boxes]
@@ -266,7 +251,7 @@ def _recover_frames(video: Video, tracks: list[motion.Track], tools: Tools) -> d
     waiting: list[tuple[tuple[int, int], np.ndarray, people.Place]] = []
 
     def look() -> None:
-        found = recover([(image, place) for _, image, place in waiting], tools.network, tools.model)
+        found = recover([(image, place) for _, image, place in waiting], tools.looker.network, tools.looker.model)
         bodies.update(zip((key for key, _, _ in waiting), found, strict=True))
         waiting.clear()
 
@@ -293,7 +278,7 @@ def _smooth(bodies: dict[tuple[int, int], Body], video: Video, tools: Tools) -> 
         betas = np.median([body.betas for body in rough], 0, keepdims=True).repeat(len(keys), 0)
         for part in batched(len(keys), _FRAMES_AT_ONCE):
             smooth.update(
-                zip(keys[part], pose_bodies(standing[part], pose[part], betas[part], tools.model), strict=True)
+                zip(keys[part], pose_bodies(standing[part], pose[part], betas[part], tools.looker.model), strict=True)
             )
     return smooth
 
@@ -311,7 +296,7 @@ def _draw_video(
                 tqdm(video, total=video.frames, unit="frame", desc="drawing", leave=False, disable=None)
             ):
                 seen = [bodies[frame, k] for k in range(len(tracks)) if (frame, k) in bodies]
-                drawn = pictures.draw_bodies(image, seen, tools.body["f"], supersample=1)
+                drawn = pictures.draw_bodies(image, seen, tools.looker.body["f"], supersample=1)
                 writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
         finally:
             writer.release()

@@ -1,0 +1,200 @@
+// Sends a photo to this machine's own server and shows what comes back: bodies over the photo, and each as a mesh.
+import {
+  BufferAttribute, BufferGeometry, DirectionalLight, HemisphereLight, Mesh, MeshStandardMaterial, OrthographicCamera,
+  Scene, WebGLRenderer,
+} from "./three.module.min.js";
+
+const MOST_BYTES = 25_000_000;
+const START = { yaw: 0, pitch: 0, zoom: 1 };
+const by = (id) => document.getElementById(id);
+const [drop, file, said, picture, photo, box, canvas, people, save, bare] =
+  ["drop", "file", "said", "picture", "photo", "box", "body", "people", "save", "bare"].map(by);
+let chosen = null; // the photo's file
+let asked = 0; // so that only the last question's answer is shown
+let addresses = { photo: "", overlay: "", mesh: "" };
+
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+function address(name, content, type) {
+  URL.revokeObjectURL(addresses[name]);
+  return addresses[name] = content ? URL.createObjectURL(new Blob([content], { type })) : "";
+}
+
+// ---- asking
+
+async function ask(rectangle) {
+  const mine = ++asked, query = rectangle ? `?box=${rectangle.map((x) => x.toFixed(1))}` : "";
+  said.textContent = "Looking…";
+  box.hidden = !rectangle;
+  let answer, found;
+  try {
+    answer = await fetch(`/bodies${query}`, { method: "POST", body: chosen });
+    found = await answer.json();
+  } catch {
+    answer = { ok: false };
+    found = { error: "No answer: is the program still running?" };
+  }
+  if (mine !== asked) return;
+  address("overlay", found.overlay && bytes(found.overlay), "image/jpeg");
+  said.textContent = answer.ok ? `${found.meshes.length === 1 ? "One body" : `${found.meshes.length} bodies`}.` : found.error;
+  by("about").textContent = found.about || "";
+  by("turning").hidden = !found.meshes;
+  showPhoto();
+  people.replaceChildren(...(found.meshes || []).map((_, k) => button(k, found.meshes)));
+  if (found.meshes) choose(0, found.meshes);
+}
+
+function showPhoto() {
+  photo.src = (!bare.checked && addresses.overlay) || addresses.photo;
+  photo.alt = photo.src === addresses.overlay ? "The photo, with bodies drawn over the people" : "The photo";
+}
+
+function take(given) {
+  if (!given) return;
+  if (given.size > MOST_BYTES) {
+    said.textContent = `A picture may have ${MOST_BYTES / 1e6} MB, this has ${Math.round(given.size / 1e6)}; shrink it.`;
+    return;
+  }
+  chosen = given;
+  address("photo", given, given.type);
+  address("overlay", null);
+  by("result").hidden = false;
+  showPhoto();
+  ask(null);
+}
+
+file.addEventListener("change", () => take(file.files[0]));
+for (const kind of ["dragover", "drop", "dragleave"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", kind === "dragover");
+    if (kind === "drop") take(event.dataTransfer.files[0]);
+  });
+}
+bare.addEventListener("change", showPhoto);
+
+// ---- a box around a person
+
+function rectangle(from, to) {
+  const frame = photo.getBoundingClientRect(), scale = photo.naturalWidth / frame.width;
+  const x = [from.clientX - frame.left, to.clientX - frame.left].map((v) => Math.max(0, Math.min(frame.width, v)));
+  const y = [from.clientY - frame.top, to.clientY - frame.top].map((v) => Math.max(0, Math.min(frame.height, v)));
+  const [left, top, width, height] = [Math.min(...x), Math.min(...y), Math.abs(x[0] - x[1]), Math.abs(y[0] - y[1])];
+  const share = (v, of) => `${(100 * v) / of}%`; // so that it stays in place when the window changes
+  Object.assign(box.style, {
+    left: share(left, frame.width), top: share(top, frame.height),
+    width: share(width, frame.width), height: share(height, frame.height),
+  });
+  return [left, top, width, height].map((v) => v * scale);
+}
+
+let from = null;
+picture.addEventListener("pointerdown", (event) => {
+  from = event;
+  picture.setPointerCapture(event.pointerId);
+  event.preventDefault();
+});
+picture.addEventListener("pointermove", (event) => {
+  if (!from) return;
+  box.hidden = false;
+  rectangle(from, event);
+});
+picture.addEventListener("pointerup", (event) => {
+  const found = from && rectangle(from, event);
+  from = null;
+  if (found && found[2] > 4 && found[3] > 4) ask(found);
+  else box.hidden = true;
+});
+by("look").addEventListener("click", () => {
+  const values = [...by("numbers").querySelectorAll("input")].map((input) => input.valueAsNumber);
+  if (values.every(Number.isFinite)) ask(values);
+  else said.textContent = "Give the box four numbers.";
+  box.hidden = true;
+});
+
+// ---- the body that turns
+
+// As much of glTF's binary form as the server writes: one mesh, whole buffer views.
+function geometry(glb) {
+  const length = new DataView(glb.buffer).getUint32(12, true);
+  const document = JSON.parse(new TextDecoder().decode(glb.subarray(20, 20 + length)));
+  const array = (k, Type) => {
+    const view = document.bufferViews[document.accessors[k].bufferView];
+    return new Type(glb.buffer, 28 + length + view.byteOffset, view.byteLength / Type.BYTES_PER_ELEMENT);
+  };
+  const { indices, attributes } = document.meshes[0].primitives[0];
+  const made = new BufferGeometry();
+  made.setIndex(new BufferAttribute(array(indices, Uint32Array), 1));
+  made.setAttribute("position", new BufferAttribute(array(attributes.POSITION, Float32Array), 3));
+  made.setAttribute("color", new BufferAttribute(array(attributes.COLOR_0, Uint8Array), 4, true));
+  made.computeVertexNormals();
+  return made.center();
+}
+
+const view = { ...START };
+const body = new Mesh(new BufferGeometry(), new MeshStandardMaterial({ vertexColors: true, roughness: 0.75 }));
+const key = new DirectionalLight(0xffffff, 2.2);
+key.position.set(1, 1.5, 2);
+const scene = new Scene().add(body, key, new HemisphereLight(0xffffff, 0x555566, 1.4));
+const camera = new OrthographicCamera();
+camera.position.z = 10;
+let gl = null;
+try {
+  gl = new WebGLRenderer({ canvas, alpha: true, antialias: true });
+} catch {
+  canvas.replaceWith("This browser has no WebGL: the mesh can be saved, but does not turn here.");
+}
+
+function draw() {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  if (!gl || !width) return;
+  gl.setPixelRatio(Math.min(devicePixelRatio, 2));
+  gl.setSize(width, height, false);
+  const tall = 1.15 / view.zoom, wide = (tall * width) / height;
+  Object.assign(camera, { left: -wide, right: wide, top: tall, bottom: -tall, far: 20 });
+  camera.updateProjectionMatrix();
+  body.rotation.set(view.pitch, view.yaw, 0);
+  gl.render(scene, camera);
+}
+
+function turn(yaw, pitch, zoom = 1) {
+  view.yaw += yaw;
+  view.pitch = Math.max(-1.5, Math.min(1.5, view.pitch + pitch));
+  view.zoom = Math.max(0.5, Math.min(6, view.zoom * zoom));
+  draw();
+}
+
+function choose(k, meshes) {
+  const glb = bytes(meshes[k]);
+  save.href = address("mesh", glb, "model/gltf-binary");
+  [...people.children].forEach((one, j) => one.setAttribute("aria-pressed", j === k));
+  body.geometry.dispose();
+  body.geometry = geometry(glb);
+  Object.assign(view, START);
+  draw();
+}
+
+function button(k, meshes) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = `Person ${k + 1}`;
+  made.addEventListener("click", () => choose(k, meshes));
+  return made;
+}
+
+const KEYS = {
+  ArrowLeft: [-0.15, 0], ArrowRight: [0.15, 0], ArrowUp: [0, -0.15], ArrowDown: [0, 0.15],
+  "+": [0, 0, 1.15], "=": [0, 0, 1.15], "-": [0, 0, 1 / 1.15],
+};
+canvas.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "0") Object.assign(view, START), draw();
+  else if (KEYS[event.key]) turn(...KEYS[event.key]);
+  else return;
+  event.preventDefault();
+});
+canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
+canvas.addEventListener("pointermove", (event) => {
+  if (event.buttons & 1) turn(event.movementX / 120, event.movementY / 120);
+});
+new ResizeObserver(draw).observe(canvas);
