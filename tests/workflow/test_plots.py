@@ -28,13 +28,10 @@ def test_every_variant_is_drawn_and_nothing_is_fetched(tmp_path):
     columns = sorted({column for lines in drawn for column in lines.values()})
     variants = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]["variants"]
     assert curves == sorted(f"results/train/{variant}/training.csv" for variant in variants)
+    log = "\n".join([",".join(["step", *columns]), *(",".join([step, *["0.5"] * len(columns)]) for step in "12")])
     for name in curves:
         (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).write_text(
-            "\n".join(
-                [",".join(["step", *columns]), *(",".join([step, *["0.5"] * len(columns)]) for step in ("25", "50"))]
-            )
-        )
+        (tmp_path / name).write_text(log)
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"plots": stages["plots"]}))
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=tmp_path, check=True)
