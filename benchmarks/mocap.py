@@ -2,6 +2,7 @@
 
 python benchmarks/mocap.py fit FOLDER --body results/body/body.npz    # every .amc below FOLDER, every frame of it
 python benchmarks/mocap.py oracle --body results/body/body.npz        # the studio's motions, whose poses are known
+python benchmarks/mocap.py markers --body results/body/body.npz       # the studio's markers, as C3D: fit of both stages
 python benchmarks/mocap.py pool --frames 4000000                      # made up; needs 340 bytes of disk a frame
 """
 
@@ -17,13 +18,18 @@ import torch
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
+from hmr.body.file import read_body_file
 from hmr.body.joints import SMPL_24
 from hmr.body.model import BodyModel
+from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap import retarget as rt
 from hmr.mocap.asf_amc import pose_skeleton, read_amc, read_asf, write_amc, write_asf
+from hmr.mocap.c3d import Capture, read_c3d, write_c3d
+from hmr.mocap.marker_body import MarkerBody, put_markers
+from hmr.mocap.marker_fit import fit_actor, fit_frames, marker_points
 from hmr.mocap.pool import Clip, open_pool, write_pool
 from hmr.mocap.sources import CMU_FRAME_RATE_HZ, find_sources, skeleton_of
-from hmr.studio.layouts.mocap import METRES_PER_UNIT, cmu_channels, cmu_skeleton
+from hmr.studio.layouts.mocap import METRES_PER_UNIT, cmu_channels, cmu_skeleton, worn_by_subject
 from hmr.studio.motion import ACTIONS, sample_motion
 from hmr.studio.people import sample_person
 
@@ -53,6 +59,10 @@ def main() -> None:
     oracle = parts.add_parser("oracle")
     oracle.add_argument("--body", type=Path, required=True)
     oracle.add_argument("--people", type=int, default=20)
+    markers = parts.add_parser("markers")
+    markers.add_argument("--body", type=Path, required=True)
+    markers.add_argument("--people", type=int, default=17)  # one action each
+    markers.add_argument("--threads", type=int, default=2)
     pool = parts.add_parser("pool")
     pool.add_argument("--frames", type=int, default=4_000_000)
     pool.add_argument("--samples", type=int, default=1_000_000)
@@ -62,6 +72,11 @@ def main() -> None:
         measure_fit(args.folder, rt.RestJoints.of(BodyModel.load(args.body)))
     elif args.part == "oracle":
         measure_oracle(args.people, rt.RestJoints.of(BodyModel.load(args.body)))
+    elif args.part == "markers":
+        torch.set_num_threads(args.threads)
+        arrays = read_body_file(args.body)
+        for spoilt in (False, True):
+            measure_markers(args.people, BodyModel(arrays), put_markers(arrays), spoilt=spoilt)
     else:
         measure_pool(args.frames, args.samples)
 
@@ -144,6 +159,85 @@ def measure_oracle(people: int, body: rt.RestJoints) -> None:
         print(f"  {SMPL_24.joints[joint]}: {np.median(column):.2f}")
 
 
+def measure_markers(people: int, body: BodyModel, markers: MarkerBody, *, spoilt: bool) -> None:
+    """One motion of each made-up person, worn markers beside their places, written as C3D, read and fitted."""
+    joints, vertices, turns, stage_one, stage_two, processor, frames = [], [], [], 0.0, 0.0, 0.0, 0
+    for person in tqdm(range(people), unit="person", disable=None):
+        rng = np.random.default_rng(person)
+        betas = sample_person(rng).betas
+        motion = sample_motion(rng, tuple(ACTIONS)[person % len(ACTIONS)], 480, CMU_FRAME_RATE_HZ)
+        pelvis_m = motion.transl + np.array([0.0, 1.0, 0.0])
+        worn = worn_by_subject(rng, markers)
+        points = marker_points(worn, betas, motion.full_pose_axis_angle, pelvis_m)
+        if spoilt:
+            spoil(rng, points, markers)
+        with tempfile.TemporaryDirectory() as folder:
+            write_c3d(Path(folder) / "1.c3d", Capture(markers.labels, points, CMU_FRAME_RATE_HZ))
+            points = read_c3d(Path(folder) / "1.c3d").points_m
+        start = time.perf_counter()
+        actor = fit_actor(markers, points, CMU_FRAME_RATE_HZ)
+        stage_one += time.perf_counter() - start
+        start, used = time.perf_counter(), time.process_time()
+        found = fit_frames(actor, points, CMU_FRAME_RATE_HZ)
+        stage_two, processor = stage_two + time.perf_counter() - start, processor + time.process_time() - used
+        frames += len(points)
+        true = motion.full_pose_axis_angle[found.frame]
+        between = Rotation.from_matrix(
+            (np.swapaxes(rt.world_of(true), -1, -2) @ rt.world_of(found.pose_axis_angle)).reshape(-1, 3, 3)
+        )
+        turns.append(np.degrees(between.magnitude()).reshape(-1, 24))
+        some = slice(None, None, 8)
+        pair = (
+            placed(body, betas, true[some], pelvis_m[found.frame][some]),
+            placed(body, actor.betas, found.pose_axis_angle[some], found.pelvis_m[some]),
+        )
+        vertices.append(1000 * np.linalg.norm(pair[0][0] - pair[1][0], axis=-1))
+        joints.append(1000 * np.linalg.norm(pair[0][1] - pair[1][1], axis=-1))
+    per_frame, degrees = np.concatenate(joints).mean(1), np.concatenate(turns)
+    told = [joint for joint, name in enumerate(SMPL_24.joints) if not name.endswith("_hand")]
+    print("3 mm of noise, 10 % lost, 2 % swapped" if spoilt else "no noise", f"({people} people, {frames:,} frames):")
+    print(f"  joints {per_frame.mean():.1f} mm, worst frame {per_frame.max():.1f} mm;", end=" ")
+    print(f"vertices {np.concatenate(vertices).mean():.1f} mm, nothing aligned")
+    print(f"  bones' world rotations, median {np.median(degrees[:, told]):.2f} degrees,", end=" ")
+    print(f"95 % within {np.percentile(degrees[:, told], 95):.1f}, all within {degrees[:, told].max():.0f}")
+    for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
+        both = degrees[:, [SMPL_24.index(f"{side}_{name}") for side in ("left", "right")]]
+        over = (both > 90).any(1).mean()
+        print(f"    {name}: median {np.median(both):.1f}, 99 % in {np.percentile(both, 99):.0f}, over 90 in {over:.2%}")
+    print(
+        f"  stage one {stage_one / people:.1f} s a subject; stage two {frames / stage_two:,.0f} frames/s by the clock,",
+        end=" ",
+    )
+    print(f"{frames / processor:,.0f} a processor's second")
+
+
+def spoil(rng: np.random.Generator, points: np.ndarray, markers: MarkerBody) -> None:
+    """3 mm of noise along each axis; 2 % of the markers swapped with another, half of these with a near one, for 5 to
+    25 frames; 10 % lost for 5 to 60 frames."""
+    points += rng.normal(0, 0.003, points.shape)
+    frames, count = points.shape[:2]
+    swapped = np.zeros((frames, count), bool)
+    while swapped.mean() < 0.02:
+        first, length, start = rng.integers(count), rng.integers(5, 25), rng.integers(frames)
+        near = np.argsort(np.linalg.norm(markers.sites_m - markers.sites_m[first], axis=1))
+        pair = [first, near[rng.integers(1, 4)] if rng.random() < 0.5 else near[rng.integers(1, count)]]
+        points[start : start + length, pair] = points[start : start + length, pair[::-1]]
+        swapped[start : start + length, pair] = True
+    lost = np.zeros((frames, count), bool)
+    while lost.mean() < 0.1:
+        start = rng.integers(-60, frames)
+        lost[max(0, start) : max(0, start + rng.integers(5, 60)), rng.integers(count)] = True
+    points[lost] = np.nan
+
+
+def placed(body: BodyModel, betas: np.ndarray, pose: np.ndarray, pelvis_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices and joints of a body whose pelvis is at a place, metres."""
+    rotmat = axis_angle_to_rotmat(torch.from_numpy(pose.astype(np.float32)))
+    posed = body(betas=torch.from_numpy(np.tile(betas, (len(pose), 1)).astype(np.float32)), full_pose_rotmat=rotmat)
+    shift = torch.from_numpy(pelvis_m.astype(np.float32))[:, None] - posed.joints[:, :1]
+    return (posed.vertices + shift).numpy(), (posed.joints + shift).numpy()
+
+
 def measure_pool(frames: int, samples: int) -> None:
     """Memory that the pool adds to the process, and frames drawn at random a second, 64 at a time."""
     with tempfile.TemporaryDirectory() as folder:
@@ -153,13 +247,16 @@ def measure_pool(frames: int, samples: int) -> None:
         start = time.perf_counter()
         pool = open_pool(path)
         opened = time.perf_counter() - start
-        rng, start = np.random.default_rng(0), time.perf_counter()
+        rng, start, used = np.random.default_rng(0), time.perf_counter(), time.process_time()
         for _ in range(samples // 64):
             pool.sample(rng, 64)
-        seconds = time.perf_counter() - start
+        seconds, used = time.perf_counter() - start, time.process_time() - used
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{frames:,} frames: {peak:,.0f} MB at the peak, of which {before:,.0f} MB before the pool was opened")
-    print(f"opened in {opened:.2f} s; {samples // 64 * 64 / seconds:,.0f} frames/s at random")
+    drawn = samples // 64 * 64
+    print(
+        f"opened in {opened:.2f} s; frames at random: {drawn / seconds:,.0f} a second, {drawn / used:,.0f} of its own"
+    )
 
 
 def made_up(frames: int) -> Iterator[Clip]:

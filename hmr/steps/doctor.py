@@ -132,5 +132,5 @@ def _mocap(raw: Path, params: Params) -> Iterator[str]:
     elif params.download.source == "studio":
         yield "mocap: not here yet; the workflow makes it"
     else:
-        yield "mocap: missing; any of .asf with .amc, AMASS .npz, MoSh .pkl (docs/datasets.md)"
+        yield "mocap: missing; any of .asf with .amc, .c3d, AMASS .npz, MoSh .pkl (docs/datasets.md)"
         yield f"  file     {raw / 'mocap'}/..."
