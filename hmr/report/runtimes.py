@@ -55,9 +55,7 @@ def graph_svg(jobs: Iterable[Job]) -> str:
     ]
     parts += [_edge(place[first], place[rule]) for rule in by_rule for first in sorted(_direct(rule, needs))]
     for rule, (x, y) in place.items():
-        parts.append(
-            f'<path d="M{x} {y}h{WIDTH}v{HEIGHT}h-{WIDTH}z" fill="var(--tint, #dbe7f5)" stroke="#3b82c4"/>'
-        )
+        parts.append(f'<path d="M{x} {y}h{WIDTH}v{HEIGHT}h-{WIDTH}z" fill="var(--tint, #dbe7f5)" stroke="#3b82c4"/>')
         parts.append(text(x + 8, y + 16, rule.replace("_", " "), size=11))
         parts.append(text(x + 8, y + 31, _told(by_rule[rule])))
     return "\n".join([*parts, "</svg>"]) + "\n"
