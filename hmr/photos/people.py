@@ -79,7 +79,7 @@ class Detector:
         grey = cv2.copyMakeBorder(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), *4 * (border,), cv2.BORDER_REPLICATE)
         if grey.shape[0] < 128 or grey.shape[1] < 64:
             return np.zeros((0, 4))
-        windows, scores = self.hog.detectMultiScale(grey, winStride=(8, 8), padding=(16, 16), scale=1.05)
+        windows, scores = self.hog.detectMultiScale(grey, winStride=(8, 8), padding=(16, 16), scale=1.08)
         if not len(windows):
             return np.zeros((0, 4))
         scores = np.asarray(scores, np.float64).ravel()

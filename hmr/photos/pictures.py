@@ -15,7 +15,7 @@ from hmr.render.shade import Lights, render
 # So that people who touch can be told apart: colour-blind safe, light enough to show shading.
 COLOURS = (NEUTRAL, (240, 196, 120), (170, 214, 160), (226, 166, 178), (190, 176, 226), (150, 212, 216))
 _BAND_PX = 4_000_000  # of a picture drawn at once, so that memory does not grow with it
-_VIEW_PX = 512
+_VIEW_PX = 400
 _MARGIN = 1.1
 
 
