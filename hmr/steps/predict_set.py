@@ -180,7 +180,7 @@ def _predict(store: Store, source: _Source, body_path: Path, batch_size: int) ->
         bodies = bodies_of(source.thetas(prepared), body)
         seconds += time.perf_counter() - began
         view_to_image = compose(crop_to_image[batch], invert(to_view))
-        parts.append(_columns(bodies, view_to_image, image_px))
+        parts.append(_columns(bodies, view_to_image, image_px, source.scale))
         if with_parts:
             drawn = [_draw_parts(store, i, bodies, k, view_to_image[k], image_px, faces) for k, i in enumerate(rows)]
             parts[-1]["part_labels_png"] = drawn
@@ -188,13 +188,15 @@ def _predict(store: Store, source: _Source, body_path: Path, batch_size: int) ->
     return {"sample_id": store["sample_id"], **columns}, seconds
 
 
-def _columns(bodies: Bodies, view_to_image: np.ndarray, image_px: int) -> dict[str, np.ndarray | list]:
+def _columns(bodies: Bodies, view_to_image: np.ndarray, image_px: int, scale: float) -> dict[str, np.ndarray | list]:
+    """What is stored of bodies. `scale`: how much larger people are in these views than in the paper's, of which the
+    stored camera speaks, whatever the network sees."""
     keypoints_px = transform(view_to_image, augment.from_norm(bodies.keypoints_norm, image_px))
     return {
         "joints_3d_m": bodies.joints_3d_m,
         "joints_3d_native_m": bodies.joints_3dhp_m,
         "keypoints_2d_px": keypoints_px.astype(np.float32),
-        "camera": bodies.camera,
+        "camera": bodies.camera / np.array([scale, 1, 1], bodies.camera.dtype),
         "pose_axis_angle": bodies.pose_axis_angle,
         "betas": bodies.betas,
     }

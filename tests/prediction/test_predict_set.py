@@ -94,3 +94,5 @@ def test_a_view_of_another_scale_leads_to_the_same_place_in_the_picture(given):
     # Keypoint = middle + scale * metres, the same number of pixels per metre for every sample but for its zoom.
     per_metre = 0.9 * (224 / 2) / (1.25 * (320 / 64) * (224 / 224)) * zoom
     np.testing.assert_allclose(body_px, per_metre[:, None, None] * metres, atol=1e-2)
+    # The stored camera speaks of the paper's view, not of this network's: that is where pictures are drawn.
+    np.testing.assert_allclose(found["camera"], [[0.9 / 1.25, 0, 0]] * 3, rtol=1e-6)
