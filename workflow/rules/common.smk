@@ -69,6 +69,13 @@ def training_data(wildcards):
     return expand("results/normalize/{dataset}-train.h5", dataset=names)
 
 
+def training_poses(wildcards):
+    """Sets whose 3D poses a benchmark's are compared with; none for a benchmark without 3D joints."""
+    names = [name for name in params.download.datasets if DATASETS[name].has_3d]
+    has_3d = DATASETS[BENCHMARKS[wildcards.benchmark]].has_3d
+    return expand("results/normalize/{dataset}-train.h5", dataset=names if has_3d else [])
+
+
 def pretrained_encoder(wildcards):
     """The encoder that a variant starts from, unless it starts from random weights."""
     wanted = params.variant(wildcards.variant).pretraining.steps

@@ -9,13 +9,6 @@ Makes:  results/evaluate/{variant}/{benchmark}.json, and {benchmark}.csv with ev
 include: "common.smk"
 
 
-def training_poses(wildcards):
-    """Sets whose 3D poses a benchmark's are compared with; none for a benchmark without 3D joints."""
-    names = [name for name in params.download.datasets if DATASETS[name].has_3d]
-    has_3d = DATASETS[BENCHMARKS[wildcards.benchmark]].has_3d
-    return expand("results/normalize/{dataset}-train.h5", dataset=names if has_3d else [])
-
-
 rule evaluate_benchmark:
     input:
         code=code("evaluate"),
