@@ -16,7 +16,11 @@ from hmr.training import loop
 from hmr.training.objective import RealBodies, step_terms
 
 PAGE = (Path(__file__).parents[2] / "docs/experiments.md").read_text()
-OVERLAYS = yaml.safe_load(re.search(r"```yaml\n(train:\n  variants:.*?)```", PAGE, re.DOTALL)[1])["train"]["variants"]
+VARIANTS = [
+    yaml.safe_load(block)["train"]["variants"]
+    for block in re.findall(r"```yaml\n(train:\n  variants:.*?)```", PAGE, re.DOTALL)
+]
+OVERLAYS = next(variants for variants in VARIANTS if "paired-unfactorised" in variants)
 BASE = to_plain(dataclasses.replace(PARAMS, optimiser=dataclasses.replace(PARAMS.optimiser, steps=2)))
 
 
