@@ -135,6 +135,16 @@ def test_lost_and_swapped_markers_flip_no_limb(seen: np.ndarray, actor: mf.Marke
     assert np.median(turns) < 3 and turns.max() < 45
 
 
+@pytest.mark.parametrize("pair", [("LHEE", "LTOE"), ("RTOE", "RMT5"), ("LANK", "LTOE"), ("LWRA", "LFIN")])
+def test_markers_swapped_for_long_turn_no_foot_or_hand_over(seen: np.ndarray, actor: mf.MarkerActor, pair) -> None:
+    points = seen.copy()
+    columns = [actor.body.labels.index(name) for name in pair]
+    points[20:60, columns] = points[20:60, columns[::-1]]
+    ends = [SMPL_24.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("ankle", "wrist")]
+    turns = turns_deg(motion(0)[0], mf.fit_frames(actor, points, RATE_HZ).pose_axis_angle, ends)
+    assert turns.max() < 90
+
+
 def test_frames_with_too_few_markers_are_left_out(seen: np.ndarray, actor: mf.MarkerActor) -> None:
     points = seen.copy()
     points[7, 5:] = np.nan
