@@ -14,7 +14,7 @@ from hmr.files import atomic_path
 from hmr.models.hmr import Network
 from hmr.params import TrainParams, parse_train
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,13 @@ class Checkpoint:
     @property
     def params(self) -> TrainParams:
         """The parameters that the network was trained with."""
-        return parse_train(_complete(self.origin["train"]))
+        return parse_train(self.origin["train"])
 
     def network(self) -> Network:
         """The network with these weights, ready to predict."""
         network = Network(self.params.model, self.weights["regressor.start"])
         network.load_state_dict(self.weights)
         return network.eval()
-
-
-def _complete(train: dict[str, Any]) -> dict[str, Any]:
-    """With what trainings did before they could be told to do otherwise."""
-    encoder = {"form": "preactivation", "weights": "none", **train["model"]["encoder"]}
-    given = {"model": {**train["model"], "encoder": encoder}, "optimiser": {"accumulate": 1, **train["optimiser"]}}
-    return {"supervise_every_iteration": False, **train, **given}
 
 
 def save_checkpoint(path: Path, network: nn.Module, origin: dict[str, Any]) -> None:
@@ -62,6 +55,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError) as error:
         raise UserError(f"{path}: not a whole safetensors file ({error}); {way_out}") from None
-    if not origin or origin.get("schema") != SCHEMA:
+    if not isinstance(origin, dict) or "schema" not in origin:
         raise UserError(f"{path}: a safetensors file, but not a checkpoint of this program; {way_out}")
+    if origin["schema"] != SCHEMA:
+        raise UserError(f"{path}: expected a checkpoint of schema {SCHEMA}, found {origin['schema']}; {way_out}")
     return Checkpoint(weights, origin)
