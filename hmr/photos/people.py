@@ -47,11 +47,11 @@ def place_of(box: np.ndarray) -> Place:
     return Place(np.array([x + (width - 1) / 2, y + (height - 1) / 2]), float(np.hypot(width, height)))
 
 
-def whole_picture(size_px: tuple[int, int]) -> np.ndarray:
+def whole_picture(size_px: tuple[int, int], scale: float) -> np.ndarray:
     """The box (4,) of a picture that is tight around one person: its long side fills the network's view, as in the
-    method's demo."""
+    method's demo. `scale`: how much larger people are in that view than in the paper's."""
     height, width = size_px
-    side = PERSON_REFERENCE_PX / VIEW_REFERENCE_PX * max(size_px) / np.sqrt(2)
+    side = scale * PERSON_REFERENCE_PX / VIEW_REFERENCE_PX * max(size_px) / np.sqrt(2)
     return np.array([(width - side) / 2, (height - side) / 2, side, side])
 
 

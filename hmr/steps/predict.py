@@ -143,7 +143,7 @@ def _writable(out: Path) -> None:
 def _boxes(image: np.ndarray, path: Path, tools: Tools, complaints: Complaints) -> np.ndarray:
     """Boxes (n, 4) of the people to recover: as told, else as found. UserError where there is nobody."""
     if tools.tight:
-        return people.whole_picture(image.shape[:2])[None]
+        return people.whole_picture(image.shape[:2], tools.looker.network.scale)[None]
     if tools.boxes is None:
         found = tools.looker.detector(image)
         if not len(found):
@@ -219,7 +219,7 @@ def _video(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
 def _tracks(video: Video, tools: Tools, complaints: Complaints) -> list[motion.Track]:
     """Who is where: boxes of the whole video stand still, boxes of frames and found ones are followed."""
     last, path = video.frames - 1, video.path
-    whole = people.whole_picture(video.size_px)[None] if tools.tight else None
+    whole = people.whole_picture(video.size_px, tools.looker.network.scale)[None] if tools.tight else None
     if tools.boxes is not None and len(given := people.boxes_for(tools.boxes, path)):
         whole = given
     if whole is not None:

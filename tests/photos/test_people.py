@@ -26,10 +26,11 @@ def write(path, content):
     return path
 
 
-def test_a_tight_picture_fills_the_view():
-    place = place_of(whole_picture((60, 100)))
+@pytest.mark.parametrize("view_px", [224, 160])
+def test_a_tight_picture_fills_the_view(view_px):
+    place = place_of(whole_picture((60, 100), VIEW_REFERENCE_PX / view_px))
     np.testing.assert_allclose(place.center_px, (49.5, 29.5))
-    assert place.person_px * VIEW_REFERENCE_PX / PERSON_REFERENCE_PX == pytest.approx(100)
+    assert place.person_px * view_px / PERSON_REFERENCE_PX == pytest.approx(100)
 
 
 @pytest.mark.parametrize("key", ["pose_keypoints", "pose_keypoints_2d"])
