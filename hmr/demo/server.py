@@ -25,13 +25,14 @@ from hmr.errors import UserError
 HOST = "127.0.0.1"
 MOST_BYTES = 25_000_000
 _PAGE = Path(__file__).parent / "page"
-_THREE = Path(hmr.report.__file__).parent / "three"  # the viewer library that the report bundles
+_REPORT = Path(hmr.report.__file__).parent  # whose viewer and viewer library this page has too
 _FILES = {
     "/": (_PAGE / "index.html", "text/html; charset=utf-8"),
     "/page.css": (_PAGE / "page.css", "text/css; charset=utf-8"),
     "/page.js": (_PAGE / "page.js", "text/javascript; charset=utf-8"),
-    "/three.module.min.js": (_THREE / "three.module.min.js", "text/javascript; charset=utf-8"),
-    "/three.core.min.js": (_THREE / "three.core.min.js", "text/javascript; charset=utf-8"),
+    "/turntable.js": (_REPORT / "templates/turntable.js", "text/javascript; charset=utf-8"),
+    "/three.module.min.js": (_REPORT / "three/three.module.min.js", "text/javascript; charset=utf-8"),
+    "/three.core.min.js": (_REPORT / "three/three.core.min.js", "text/javascript; charset=utf-8"),
 }
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"

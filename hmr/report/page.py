@@ -84,11 +84,20 @@ def _number(cell: str) -> float:
 
 
 def _modules() -> dict[str, str]:
-    """Three.js as modules that a browser imports by name. Its two files know each other by path, which a page that is
+    """The viewer's modules, which a browser imports by name. The files know each other by path, which a page that is
     one file does not have."""
-    core = (THREE / "three.core.min.js").read_bytes()
-    main = (THREE / "three.module.min.js").read_bytes().replace(b'"./three.core.min.js"', b'"three-core"')
-    return {name: data_uri(code, "text/javascript") for name, code in (("three-core", core), ("three", main))}
+    files = {
+        "three-core": THREE / "three.core.min.js",
+        "three": THREE / "three.module.min.js",
+        "turntable": _HERE / "templates" / "turntable.js",
+    }
+    found = {}
+    for name, file in files.items():
+        code = file.read_bytes()
+        for other, path in files.items():
+            code = code.replace(f'"./{path.name}"'.encode(), f'"{other}"'.encode())
+        found[name] = data_uri(code, "text/javascript")
+    return found
 
 
 def _bodies(page: Page) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import threading
 from pathlib import Path
 
@@ -65,6 +66,9 @@ def test_every_file_that_the_page_names_is_served_and_nothing_else(port):
     assert "default-src 'none'" in headers["Content-Security-Policy"] and headers["Cache-Control"] == "no-store"
     for name in ("page.css", "page.js"):
         assert name in page.decode() and ask(port, "GET", f"/{name}")[0] == 200
+    for name in ("page.js", "turntable.js"):
+        for needed in re.findall(r'from "\./([^"]+)"', ask(port, "GET", f"/{name}")[2].decode()):
+            assert ask(port, "GET", f"/{needed}")[0] == 200
     script = ask(port, "GET", "/three.module.min.js")[2]
     assert b"./three.core.min.js" in script and ask(port, "GET", "/three.core.min.js")[0] == 200
     for path in ("/server.py", "/page.css/../../server.py", "/../server.py", "//etc/passwd", "/bodies"):

@@ -1,11 +1,8 @@
 // Sends a photo to this machine's own server and shows what comes back: bodies over the photo, and each as a mesh.
-import {
-  BufferAttribute, BufferGeometry, DirectionalLight, HemisphereLight, Mesh, MeshStandardMaterial, OrthographicCamera,
-  Scene, WebGLRenderer,
-} from "./three.module.min.js";
+import { BufferAttribute, BufferGeometry } from "./three.module.min.js";
+import { turntable } from "./turntable.js";
 
 const MOST_BYTES = 25_000_000;
-const START = { yaw: 0, pitch: 0, zoom: 1 };
 const by = (id) => document.getElementById(id);
 const [drop, file, said, picture, photo, box, canvas, people, save, bare] =
   ["drop", "file", "said", "picture", "photo", "box", "body", "people", "save", "bare"].map(by);
@@ -131,47 +128,15 @@ function geometry(glb) {
   return made.center();
 }
 
-const view = { ...START };
-const body = new Mesh(new BufferGeometry(), new MeshStandardMaterial({ vertexColors: true, roughness: 0.75 }));
-const key = new DirectionalLight(0xffffff, 2.2);
-key.position.set(1, 1.5, 2);
-const scene = new Scene().add(body, key, new HemisphereLight(0xffffff, 0x555566, 1.4));
-const camera = new OrthographicCamera();
-camera.position.z = 10;
-let gl = null;
-try {
-  gl = new WebGLRenderer({ canvas, alpha: true, antialias: true });
-} catch {
-  canvas.replaceWith("This browser has no WebGL: the mesh can be saved, but does not turn here.");
-}
-
-function draw() {
-  const { clientWidth: width, clientHeight: height } = canvas;
-  if (!gl || !width) return;
-  gl.setPixelRatio(Math.min(devicePixelRatio, 2));
-  gl.setSize(width, height, false);
-  const tall = 1.15 / view.zoom, wide = (tall * width) / height;
-  Object.assign(camera, { left: -wide, right: wide, top: tall, bottom: -tall, far: 20 });
-  camera.updateProjectionMatrix();
-  body.rotation.set(view.pitch, view.yaw, 0);
-  gl.render(scene, camera);
-}
-
-function turn(yaw, pitch, zoom = 1) {
-  view.yaw += yaw;
-  view.pitch = Math.max(-1.5, Math.min(1.5, view.pitch + pitch));
-  view.zoom = Math.max(0.5, Math.min(6, view.zoom * zoom));
-  draw();
-}
+const table = turntable(canvas, { vertexColors: true }, 0);
+if (!table) canvas.replaceWith("This browser has no WebGL: the mesh can be saved, but does not turn here.");
 
 function choose(k, meshes) {
   const glb = bytes(meshes[k]);
   save.href = address("mesh", glb, "model/gltf-binary");
   [...people.children].forEach((one, j) => one.setAttribute("aria-pressed", j === k));
-  body.geometry.dispose();
-  body.geometry = geometry(glb);
-  Object.assign(view, START);
-  draw();
+  table?.reset();
+  table?.show(geometry(glb));
 }
 
 function button(k, meshes) {
@@ -181,20 +146,3 @@ function button(k, meshes) {
   made.addEventListener("click", () => choose(k, meshes));
   return made;
 }
-
-const KEYS = {
-  ArrowLeft: [-0.15, 0], ArrowRight: [0.15, 0], ArrowUp: [0, -0.15], ArrowDown: [0, 0.15],
-  "+": [0, 0, 1.15], "=": [0, 0, 1.15], "-": [0, 0, 1 / 1.15],
-};
-canvas.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "0") Object.assign(view, START), draw();
-  else if (KEYS[event.key]) turn(...KEYS[event.key]);
-  else return;
-  event.preventDefault();
-});
-canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
-canvas.addEventListener("pointermove", (event) => {
-  if (event.buttons & 1) turn(event.movementX / 120, event.movementY / 120);
-});
-new ResizeObserver(draw).observe(canvas);
