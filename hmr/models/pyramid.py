@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 
 KEYPOINTS = 19
 _VALUES = 4  # seen at each keypoint
+_MERGED = 64  # channels on the way back up
 _NORM = {"momentum": 0.01, "eps": 1e-5}
 
 
@@ -45,13 +46,12 @@ class Pyramid(nn.Module):
             )
             for stage, count in enumerate(blocks)
         )
-        merged = channels[min(1, len(channels) - 1)] * 4 // 3
-        self.merge = nn.ModuleList(nn.Conv2d(inner, merged, 1) for inner in channels[1:] or channels)
+        self.merge = nn.ModuleList(nn.Conv2d(inner, _MERGED, 1) for inner in channels[1:] or channels)
         self.finish = nn.Sequential(
-            nn.BatchNorm2d(merged, **_NORM), nn.ReLU(inplace=True), *_convolution(merged, merged)
+            nn.BatchNorm2d(_MERGED, **_NORM), nn.ReLU(inplace=True), *_convolution(_MERGED, _MERGED)
         )
-        self.maps = nn.Conv2d(merged, KEYPOINTS, 1)
-        self.values = nn.Conv2d(merged, KEYPOINTS * _VALUES, 1)
+        self.maps = nn.Conv2d(_MERGED, KEYPOINTS, 1)
+        self.values = nn.Conv2d(_MERGED, KEYPOINTS * _VALUES, 1)
         self.features = channels[-1] + KEYPOINTS * (2 + _VALUES)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
