@@ -17,6 +17,7 @@ rule build_pool:
         pool="results/mocap/pool.h5",
     log:
         "logs/mocap/pool.log",
+    priority: 1  # before predictions: trainings take longest
     threads: share(1)
     resources:
         mem_mb=3000,

@@ -16,6 +16,7 @@ rule normalize_dataset:
         dataset="results/normalize/{dataset}-{split}.h5",
     log:
         "logs/normalize/{dataset}-{split}.log",
+    priority: 1  # before predictions: trainings take longest
     threads: share(1)
     resources:
         mem_mb=3000,

@@ -20,6 +20,7 @@ rule pretrain_encoder:
         curve="results/train/encoder/training.csv",
     log:
         "logs/train/encoder.log",
+    priority: 1  # before predictions: trainings take longest
     threads: share(params.train.optimiser.torch_threads)
     resources:
         mem_mb=6000,
@@ -43,6 +44,7 @@ rule train_variant:
         curve="results/train/{variant}/training.csv",
     log:
         "logs/train/{variant}.log",
+    priority: 1  # before predictions: trainings take longest
     threads: share(params.train.optimiser.torch_threads)  # its loader is light
     resources:
         mem_mb=6000,
