@@ -262,6 +262,11 @@ def loader(variant: str, steps: int) -> None:
     print(f"training:               {size / stepping:7.0f} images/s")
     print(f"loader, first epoch:    {size / disk:7.0f} images/s   {stepping / disk:.1f} times")
     print(f"loader, crops kept:     {size / kept:7.0f} images/s   {stepping / kept:.1f} times")
+    read = sum(
+        min(1.0, len(p) / (n * len(batches))) * n / size for p, n in zip(batches.pools, batches.counts, strict=True)
+    )
+    mean = kept + read * (disk - kept)
+    print(f"loader, whole training: {size / mean:7.0f} images/s   {stepping / mean:.1f} times; {read:.0%} are decoded")
     waiting, working, began = 0.0, 0.0, time.perf_counter()
     for number, batch in enumerate(iterate(batches, first=0, workers=1)):
         waited = time.perf_counter() - began

@@ -264,8 +264,11 @@ class Store:
 
     def images(self, index: int) -> np.ndarray:
         """One crop, decoded: RGB uint8 (crop_px, crop_px, 3)."""
-        image = _decoded(self._images[index], cv2.IMREAD_COLOR, self.path, index)
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return _decoded(self._images[index], cv2.IMREAD_COLOR_RGB, self.path, index)
+
+    def hold_images(self) -> None:
+        """Read all encoded crops into memory; much faster than one by one for who wants most of them."""
+        self._images = self._images[:]
 
     def part_labels(self, index: int) -> np.ndarray:
         """One sample's part labels at source-image size: uint8 (H, W), 0 background, 1 to 6 parts, 255 ignore."""
