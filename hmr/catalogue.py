@@ -72,11 +72,11 @@ DATASETS = {
         homepage="http://vision.imar.ro/human3.6m",
         citation="Ionescu et al., TPAMI 2014",
         files=(
-            "metadata.xml",
+            "metadata.xml (of the owners' code)",
             "S*/Videos/*.mp4",
             "S*/MyPoseFeatures/D3_Positions_mono/*.cdf",
             "S*/MyPoseFeatures/D2_Positions/*.cdf",
-            "S*/MySegmentsMat/ground_truth_bs/*.mat (only for normalize.boxes: spin)",
+            "S*/MySegmentsMat/ground_truth_bb/*.mat (only for normalize.boxes: spin)",
             "mosh/S*/*_cam*_aligned.pkl (optional: SMPL truth, withdrawn by its owners)",
         ),
         paper_samples={"train": 312_188},

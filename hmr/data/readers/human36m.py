@@ -25,10 +25,13 @@ from hmr.unpickle import read_pickle
 DATASET = "human36m"
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
 TOY_ACTION = "_ALL"  # calibration takes, listed in metadata.xml among the actions
+# The owners' releases spell two actions in two ways, and a release's metadata.xml may differ from its files.
+SPELLINGS = (("TakingPhoto", "Photo"), ("WalkingDog", "WalkDog"))  # the second is ours
 # (subject, action, trial, camera) whose video is known to be broken.
 # ASSUME: the method's evaluation counts 239 sequences, so only this one is left out; its authors' later converter
 # leaves out all four cameras of this take and S11's second take of Phoning.
 BROKEN = {("S11", "Directions", 1, "54138969")}
+MASKS = "MySegmentsMat/ground_truth_bb"  # boxes drawn as masks, which SPIN's converter reads; _bs has silhouettes
 MOSH_STRIDE = 5  # MoSh's poses are at 10 frames a second
 SMPL_UPRIGHT = Rotation.from_rotvec([np.pi, 0, 0])  # MoSh's bodies hang upside down in the camera's frame
 
@@ -78,13 +81,11 @@ def _video(
         yield Rejected(prefix, "video known to be broken", bad=False)
         return
     features = raw / subject / "MyPoseFeatures"
-    joints_m = _read_cdf(need(features / "D3_Positions_mono" / f"{name}.cdf", DATASET), 3) / 1000
-    keypoints_px = _read_cdf(need(features / "D2_Positions" / f"{name}.cdf", DATASET), 2)
-    path = need(raw / subject / "Videos" / f"{name}.mp4", DATASET)
+    joints_m = _read_cdf(_file(features / "D3_Positions_mono", f"{name}.cdf"), 3) / 1000
+    keypoints_px = _read_cdf(_file(features / "D2_Positions", f"{name}.cdf"), 2)
+    path = _file(raw / subject / "Videos", f"{name}.mp4")
     truth = Truth.read(raw / "mosh" / subject / f"{take.prefix}_cam{index}_aligned.pkl")
-    masks = (
-        Masks(raw / subject / "MySegmentsMat" / "ground_truth_bs" / f"{name}.mat") if params.boxes == "spin" else None
-    )
+    masks = Masks(_file(raw / subject / MASKS, f"{name}.mat")) if params.boxes == "spin" else None
     frames = np.arange(0, min(len(joints_m), len(keypoints_px)), params.human36m_stride)
     for frame, picture in video_frames(path, frames):
         keypoints, visible = keypoints_19(keypoints_px[frame], np.ones(len(HUMAN36M_32), bool), HUMAN36M_32)
@@ -110,11 +111,17 @@ def _video(
         )
 
 
+def _file(folder: Path, name: str) -> Path:
+    """A file of a take, under either spelling of its action."""
+    spelled = [name.replace(*pair) for one, other in SPELLINGS for pair in ((one, other), (other, one))]
+    return need(next((folder / each for each in (name, *spelled) if (folder / each).exists()), folder / name), DATASET)
+
+
 class Masks:
     """The owners' masks of one video (MATLAB 7.3): `Masks` refers to a picture for each frame, axes reversed."""
 
     def __init__(self, path: Path) -> None:
-        self.path = need(path, DATASET)
+        self.path = path
 
     def box_px(self, frame: int) -> np.ndarray:
         """Left, top, right and bottom (4,) of what is the person in a frame; NaN where nothing is."""
@@ -178,15 +185,17 @@ def read_metadata(path: Path) -> Metadata:
 
 def _takes(root: ElementTree.Element) -> dict[str, list[Take]]:
     """The mapping's first row names the subjects; the others hold action, take and each subject's file name."""
+    spelling = dict(SPELLINGS)
     actions = {number: _text(item) for number, item in enumerate(root.find("actionnames"), start=1)}
     header, *rows = [[_text(cell) for cell in row] for row in root.find("mapping")]
     takes: dict[str, list[Take]] = {subject: [] for subject in header[2:] if subject}
     for action, number, *names in rows:
         if not action.isdigit() or int(action) not in actions or number not in ("1", "2"):
             continue  # rows below the table proper
+        name = actions[int(action)]
         for subject, prefix in zip(header[2:], names, strict=False):
-            if prefix and not prefix.startswith(TOY_ACTION):
-                takes[subject].append(Take(prefix, actions[int(action)], int(number) - 1))
+            if subject and prefix and not prefix.upper().startswith(TOY_ACTION):
+                takes[subject].append(Take(prefix, spelling.get(name, name), int(number) - 1))
     return takes
 
 
