@@ -35,7 +35,7 @@ def still_missing(raw: Path, dataset: str) -> list[str]:
     if dataset == MOCAP:
         found = raw.is_dir() and any(path.suffix in _MOCAP_SUFFIXES for path in raw.rglob("*"))
         return [] if found else ["*.npz, *.pkl, *.c3d or *.amc"]
-    needed = {"human36m": _human36m, "mpi_inf_3dhp": _mpi_inf_3dhp}[dataset]()
+    needed = _human36m() if dataset == "human36m" else _mpi_inf_3dhp(raw)
     return list(dict.fromkeys(_shortest(raw, pattern) for pattern in needed if not any(raw.glob(pattern))))
 
 
@@ -55,14 +55,15 @@ def _human36m() -> Iterator[str]:
         yield f"{subject}/MyPoseFeatures/D2_Positions/*.cdf"
 
 
-def _mpi_inf_3dhp() -> Iterator[str]:
+def _mpi_inf_3dhp(raw: Path) -> Iterator[str]:
     for subject in mpi_inf_3dhp.TRAIN_SUBJECTS:
         for sequence in mpi_inf_3dhp.SEQUENCES:
             folder = f"{subject}/{sequence}"
             yield from (f"{folder}/annot.mat", f"{folder}/camera.calibration")
             yield from (f"{folder}/imageSequence/video_{camera}.avi" for camera in mpi_inf_3dhp.CAMERAS)
+    tests = mpi_inf_3dhp.test_folder(raw).relative_to(raw).as_posix()
     for sequence in mpi_inf_3dhp.TEST_SEQUENCES:
-        folder = f"mpi_inf_3dhp_test_set/{sequence}"
+        folder = f"{tests}/{sequence}"
         yield from (f"{folder}/annot_data.mat", f"{folder}/imageSequence/img_*.jpg")
 
 
