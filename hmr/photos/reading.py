@@ -11,7 +11,8 @@ import numpy as np
 
 from hmr.errors import UserError
 
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".gif"}
+_UNREAD = {".heic", ".heif"}  # pictures that OpenCV cannot decode: named, each in its line, rather than passed over
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 _PAPER = 255  # what shows through where a picture is transparent
 _JPEG = b"\xff\xd8"  # how a file begins that has no alpha
@@ -28,9 +29,13 @@ def is_video(path: Path) -> bool:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The file itself, or a folder's pictures and videos in the order of their names. UserError where nothing is."""
+    """The file itself, or a folder's pictures and videos in the order of their names. UserError where nothing is.
+
+    Hidden files, such as those that macOS leaves beside each picture, are passed over.
+    """
     if path.is_dir():
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES | VIDEOS)
+        shown = (p for p in path.iterdir() if not p.name.startswith("."))
+        inside = sorted(p for p in shown if p.suffix.lower() in IMAGES | _UNREAD | VIDEOS)
         if not inside:
             raise UserError(f"{path}: expected pictures or videos in this folder, found none; name another")
         return inside
@@ -50,6 +55,7 @@ def read_picture(path: Path) -> np.ndarray:
 def decode_picture(content: bytes, name: str) -> np.ndarray:
     """uint8 (H, W, 3) RGB, turned as its EXIF says, transparent parts on white, 16 bits brought to 8.
 
+    Of an animation it is the first picture. # ASSUME: colour profiles are not applied; sRGB is what cameras write.
     UserError for what is no picture, or one whose overlay could not be written.
     """
     image = _decoded(content, cv2.IMREAD_COLOR_RGB)

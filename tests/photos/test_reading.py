@@ -82,6 +82,49 @@ def test_folders_come_in_order_of_names_and_empty_ones_are_named(tmp_path):
             files_of(tmp_path / name)
 
 
+def test_pictures_that_no_decoder_here_reads_are_named_and_not_passed_over(tmp_path):
+    for name in ("IMG_1.HEIC", "b.heif", "._a.jpg", ".hidden.png"):
+        (tmp_path / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    found = files_of(tmp_path)
+    assert [path.name for path in found] == ["IMG_1.HEIC", "b.heif"]
+    for path in found:
+        with pytest.raises(UserError, match=rf"{path.name}: expected a picture, .*; convert it to JPEG") as caught:
+            read_picture(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "off_by"),
+    [
+        ("progressive.jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1], 3),
+        ("lossless.webp", [cv2.IMWRITE_WEBP_QUALITY, 101], 0),
+        ("lossy.webp", [], 4),
+        ("plain.tif", [], 0),
+        ("deflated.tiff", [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE], 0),
+        ("plain.bmp", [], 0),
+    ],
+)
+def test_other_formats_are_the_same_picture(tmp_path, scene, name, options, off_by):
+    cv2.imwrite(str(tmp_path / name), cv2.cvtColor(scene, cv2.COLOR_RGB2BGR), options)
+    assert files_of(tmp_path) == [tmp_path / name]
+    found = read_picture(tmp_path / name)
+    assert found.shape == scene.shape and np.abs(found.astype(int) - scene).mean() <= off_by
+
+
+def test_pictures_for_print_and_palettes_and_the_first_of_an_animation(tmp_path, scene):
+    pil = pytest.importorskip("PIL.Image")
+    image = pil.fromarray(scene)
+    image.convert("CMYK").save(tmp_path / "print.jpg", quality=95)
+    image.convert("CMYK").save(tmp_path / "print.tif")
+    image.quantize(256, kmeans=5).save(tmp_path / "palette.png")
+    cut_out = image.quantize(256, kmeans=5)
+    cut_out.save(tmp_path / "cut-out.png", transparency=int(np.asarray(cut_out)[0, 0]))
+    image.save(tmp_path / "turning.webp", save_all=True, append_images=[image.rotate(180)], lossless=True)
+    for name in ("print.jpg", "print.tif", "palette.png", "turning.webp"):
+        assert np.abs(read_picture(tmp_path / name).astype(int) - scene).mean() < 4, name
+    assert read_picture(tmp_path / "cut-out.png")[0, 0].tolist() == [255, 255, 255]
+
+
 def test_no_two_files_write_to_one_name(tmp_path):
     paths = [tmp_path / name for name in ("a.jpg", "a.png", "x/a.jpg", "y/a.jpg", "y/a.jpg", "b.jpg")]
     names = names_of(paths)
