@@ -13,6 +13,7 @@ MOCAP_HOMEPAGE = "https://amass.is.tue.mpg.de"
 MOCAP_LICENCE = "gated: registration, research only, no redistribution"
 MOCAP_FILES = "any .npz of AMASS, .pkl of MoSh, .c3d, or .asf with .amc, in folders as you like"
 _MOCAP_SUFFIXES = (".npz", ".pkl", ".c3d", ".amc")
+_ARCHIVES = (".tgz", ".gz", ".bz2", ".xz", ".tar", ".zip")
 
 
 def check(raw: Path, dataset: str) -> None:
@@ -21,8 +22,14 @@ def check(raw: Path, dataset: str) -> None:
         title, homepage, licence, files = _about(dataset)
         raise UserError(
             f"{raw}: expected {title}, still missing {', '.join(missing)}; register at {homepage} ({licence}), "
-            f"put its files below {raw} as {files}, and run this again"
+            f"put its files below {raw} as {files}{_packed(raw)}, and run this again"
         )
+
+
+def _packed(raw: Path) -> str:
+    """A hint for who has put the owners' archives there as they came."""
+    archives = sorted(path.name for path in raw.rglob("*") if path.suffix in _ARCHIVES) if raw.is_dir() else []
+    return f" (unpack {', '.join(archives[:3])}{' and the others' * (len(archives) > 3)} there)" if archives else ""
 
 
 def licence_of(dataset: str) -> str:

@@ -330,6 +330,16 @@ def test_gated_sets_are_asked_for_and_then_checked(tmp_path, official, capsys, d
     assert json.loads((raw / "manifest.json").read_text())["source"] == "official"
 
 
+def test_archives_that_nobody_unpacked_are_pointed_out(tmp_path, official, capsys):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in ("Videos_S1.tgz", "Poses_D2_Positions_S1.tgz"):
+        (raw / name).write_bytes(b"x")
+    assert download("human36m", raw, official) == 2
+    error = capsys.readouterr().err.strip()
+    assert "(unpack Poses_D2_Positions_S1.tgz, Videos_S1.tgz there)" in error and "\n" not in error
+
+
 def test_motion_capture_is_asked_for_and_then_taken(tmp_path, official, capsys):
     raw = tmp_path / "raw"
     assert download("mocap", raw, official) == 2
