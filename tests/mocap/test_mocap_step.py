@@ -71,6 +71,17 @@ def amass(path: Path, **changes: object) -> Path:
     return path
 
 
+def smplx_neutral(path: Path) -> Path:
+    """AMASS in SMPL-X's form, with lists of words and numbers that NumPy pickles; `allow_pickle` is not asked for."""
+    poses = smpl_poses(60, 165)
+    parts = {"root_orient": poses[:, :3], "pose_body": poses[:, 3:66], "pose_jaw": poses[:, 66:69]}
+    parts |= {"pose_eye": poses[:, 69:75], "pose_hand": poses[:, 75:], "trans": np.zeros((60, 3)), "num_betas": 16}
+    words = {"gender": b"neutral", "surface_model_type": "smplx", "latent_labels": np.array(["C7", "CLAV"])}
+    pickled = {"markers_latent_vids": np.array({"C7": 3832}, object), "marker_meta": np.array({"a": None}, object)}
+    rate = {"mocap_framerate": None, "mocap_frame_rate": np.array(60.0), "mocap_time_length": 1.0}
+    return amass(path, poses=poses, **parts, **words, **pickled, **rate)
+
+
 def mosh(path: Path, **changes: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"poses": smpl_poses(4, 72), "betas": np.arange(10) / 10} | changes
@@ -103,6 +114,13 @@ def test_the_motion_that_was_written_is_what_is_read(made: Path, reader: ClipRea
     body = [joint for joint in range(24) if joint not in hands]
     assert np.degrees(np.abs(clip.pose_axis_angle - wanted)[:, body]).mean() < 1
     np.testing.assert_array_equal(clip.pose_axis_angle[:, hands], 0)
+
+
+def test_amass_in_smplxs_form_is_read_without_what_is_pickled_in_it(tmp_path: Path, reader: ClipReader) -> None:
+    clip = reader.read(Source(smplx_neutral(tmp_path / "walk_stageii.npz"), "walk"))
+    plain = reader.read(Source(amass(tmp_path / "walk_poses.npz", poses=smpl_poses(60, 165)[:, :156]), "walk"))
+    np.testing.assert_array_equal(clip.pose_axis_angle, plain.pose_axis_angle)
+    np.testing.assert_array_equal(clip.betas, np.arange(10) / 10)
 
 
 def test_equal_inputs_give_equal_bytes(made: Path, toy_file: Path, tmp_path: Path) -> None:
