@@ -47,6 +47,7 @@ class Clip:
     frame_rate_hz: float  # of these poses
     fit_error_mm: Float[ndarray, "frames"] | None = None  # where the source was fitted
     mirrored: bool = False
+    notes: tuple[str, ...] = ()  # what was guessed or left aside, in words that other clips may share
 
     def __len__(self) -> int:
         return len(self.pose_axis_angle)

@@ -1,4 +1,6 @@
-"""From CMU's skeleton to SMPL's: the actor's shape, then every frame's pose, all of a clip at once.
+"""From a captured skeleton to SMPL's: the actor's shape, then every frame's pose, all of a clip at once.
+
+`fit_betas`, `alignments` and `fit_pose` know SMPL's joints alone; the rest is how CMU's skeleton has them.
 
 Both stand upright in their rest poses, arms out, facing +z, y up. A bone of CMU that moves as a joint of SMPL hands
 its world rotation on, after an alignment that makes the rest bones point the same way (CMU's legs are apart, SMPL's
@@ -6,6 +8,7 @@ are not). Where CMU's bone only stands for a place in the trunk, the two rest po
 a least-squares fit brings the joints onto CMU's (`placement`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -55,7 +58,7 @@ _LENGTH_SIGMAS_M = {
     ("neck", "head"): 0.015,
 }
 # Joints whose bone goes to another joint that both skeletons know, so that its direction means the same in both.
-_ALIGNED = {
+ALIGNED = {
     f"{side}_{joint}": f"{side}_{child}"
     for side in ("left", "right")
     for joint, child in (("hip", "knee"), ("knee", "ankle"), ("ankle", "foot"), ("shoulder", "elbow"))
@@ -97,7 +100,7 @@ class Actor:
     @cached_property
     def alignments(self) -> Float[ndarray, "24 3 3"]:
         """For each joint the rotation from SMPL's rest pose to CMU's."""
-        return _alignments(self.rest_joints_m, rest_pose(self.skeleton), self.skeleton)
+        return alignments(self.rest_joints_m, rest_points(self.skeleton))
 
 
 @dataclass(frozen=True)
@@ -117,26 +120,28 @@ def make_actor(skeleton: Skeleton, metres_per_unit: float, body: RestJoints, ori
     lengths_m = np.linalg.norm(skeleton.offsets_m, axis=-1)
     if flat := [name for name in ENDS_AT.values() if not lengths_m[skeleton.index(name)] > 0]:
         raise UserError(f"{origin}: bone {flat[0]!r}: expected a length above zero, found none; fetch it again")
-    betas = fit_betas(skeleton, body)
+    betas = fit_betas(rest_points(skeleton), body)
     return Actor(skeleton, metres_per_unit, betas, body.at(betas))
 
 
-def rest_pose(skeleton: Skeleton) -> PosedSkeleton:
-    """The skeleton with all angles zero, as one frame."""
-    return pose_skeleton(skeleton, np.zeros((1, skeleton.starts[-1])))
+def rest_points(skeleton: Skeleton) -> dict[str, ndarray]:
+    """Where the skeleton has the shared joints when all angles are zero, metres."""
+    posed = pose_skeleton(skeleton, np.zeros((1, skeleton.starts[-1])))
+    return dict(zip(SHARED_JOINTS, shared_points(posed, skeleton)[0], strict=True))
 
 
-def fit_betas(skeleton: Skeleton, body: RestJoints) -> Float[ndarray, "10"]:
+def fit_betas(points_m: dict[str, ndarray], body: RestJoints) -> Float[ndarray, "10"]:
     """The most likely shape whose limbs, widths and trunk are as long as the actor's. Betas have SMPL's prior, N(0, 1).
 
+    points_m: shared joints of one pose; those that a skeleton lacks may be absent.
     # ASSUME: what no length shows (how heavy the actor is) stays at the mean; MoSh would see it from the markers.
     """
-    ends = shared_points(rest_pose(skeleton), skeleton)[0]
-    first, second = ([SHARED_JOINTS.index(pair[k]) for pair in _LENGTH_SIGMAS_M] for k in (0, 1))
-    wanted = np.linalg.norm(ends[first] - ends[second], axis=-1)
-    start, stop = ([SMPL_24.index(pair[k]) for pair in _LENGTH_SIGMAS_M] for k in (0, 1))
+    pairs = [pair for pair in _LENGTH_SIGMAS_M if points_m.keys() >= {*pair}]
+    first, second = (np.array([points_m[pair[k]] for pair in pairs]) for k in (0, 1))
+    wanted = np.linalg.norm(first - second, axis=-1)
+    start, stop = ([SMPL_24.index(pair[k]) for pair in pairs] for k in (0, 1))
 
-    sigmas_m = np.array(list(_LENGTH_SIGMAS_M.values()))
+    sigmas_m = np.array([_LENGTH_SIGMAS_M[pair] for pair in pairs])
 
     def residuals(betas: ndarray) -> ndarray:
         joints = body.at(betas)
@@ -154,12 +159,23 @@ def shared_points(posed: PosedSkeleton, skeleton: Skeleton) -> Float[ndarray, "f
 def retarget(actor: Actor, channels: Float[ndarray, "frames channels"]) -> Retargeted:
     """SMPL's pose in every frame of a CMU motion (metres, radians). Hands stay as in the rest pose."""
     posed = pose_skeleton(actor.skeleton, channels)
-    points, shared = shared_points(posed, actor.skeleton), [SMPL_24.index(joint) for joint in SHARED_JOINTS]
-    turned, pelvis = place_on(world_rotations(actor, posed), actor.rest_joints_m, shared, points)
+    points = shared_points(posed, actor.skeleton)
+    return fit_pose(world_rotations(actor, posed), SHARED_JOINTS, points, actor.rest_joints_m)
+
+
+def fit_pose(
+    world: Float[ndarray, "frames 24 3 3"],
+    joints: Sequence[str],
+    points_m: Float[ndarray, "frames shared 3"],
+    rest_joints_m: Float[ndarray, "24 3"],
+) -> Retargeted:
+    """Poses near the world rotations `world` that bring `joints` near `points_m`; wrists within their reach."""
+    shared = [SMPL_24.index(joint) for joint in joints]
+    turned, pelvis = place_on(world, rest_joints_m, shared, points_m)
     for wrist, elbow, hand in _WRISTS:
         turned[:, wrist] = turned[:, hand] = _within_reach(turned[:, elbow], turned[:, wrist])
-    joints = place_joints(turned, actor.rest_joints_m - actor.rest_joints_m[0])[:, shared]
-    distance_m = np.linalg.norm(joints + pelvis[:, None] - points, axis=-1)
+    places = place_joints(turned, rest_joints_m - rest_joints_m[0])[:, shared]
+    distance_m = np.linalg.norm(places + pelvis[:, None] - points_m, axis=-1)
     return Retargeted(local_axis_angle(turned), 1000 * distance_m.mean(-1))
 
 
@@ -174,7 +190,7 @@ def world_rotations(actor: Actor, posed: PosedSkeleton) -> Float[ndarray, "frame
             continue
         turn = posed.rotations[:, skeleton.index(TURNS_AS[name])]
         if name.endswith("_elbow"):
-            turn = _halfway(turn, posed.rotations[:, skeleton.index(f"{name[0]}wrist")])
+            turn = halfway(turn, posed.rotations[:, skeleton.index(f"{name[0]}wrist")])
         world[:, joint] = turn @ actor.alignments[joint]
     return world
 
@@ -217,16 +233,16 @@ def resample(frames: int, source_hz: float, target_hz: float) -> ndarray:
     return np.floor(np.arange(0, frames, step) + 1e-6).astype(np.int64)
 
 
-def _alignments(rest_joints: ndarray, rest: PosedSkeleton, skeleton: Skeleton) -> Float[ndarray, "24 3 3"]:
-    points = dict(zip(SHARED_JOINTS, shared_points(rest, skeleton)[0], strict=True))
-    alignment = np.tile(np.eye(3), (24, 1, 1))
+def alignments(rest_joints_m: Float[ndarray, "24 3"], points_m: dict[str, ndarray]) -> Float[ndarray, "24 3 3"]:
+    """For each joint the rotation from SMPL's rest pose to that of a skeleton which has its joints at `points_m`."""
+    turns = np.tile(np.eye(3), (24, 1, 1))
     for joint, parent in enumerate(SMPL_PARENTS[1:], start=1):
         name = SMPL_24.joints[joint]
-        alignment[joint] = alignment[parent]
-        if child := _ALIGNED.get(name):
-            bone = alignment[parent] @ (rest_joints[SMPL_24.index(child)] - rest_joints[joint])
-            alignment[joint] = shortest_turn(bone, points[child] - points[name]) @ alignment[parent]
-    return alignment
+        turns[joint] = turns[parent]
+        if points_m.keys() >= {name, child := ALIGNED.get(name)}:
+            bone = turns[parent] @ (rest_joints_m[SMPL_24.index(child)] - rest_joints_m[joint])
+            turns[joint] = shortest_turn(bone, points_m[child] - points_m[name]) @ turns[parent]
+    return turns
 
 
 def shortest_turn(start: Float[ndarray, "3"], end: Float[ndarray, "3"]) -> Float[ndarray, "3 3"]:
@@ -247,7 +263,7 @@ def _within_reach(above: Float[ndarray, "frames 3 3"], wrist: Float[ndarray, "fr
     return above @ Rotation.from_rotvec(np.stack(mended, 1)).as_matrix()
 
 
-def _halfway(first: ndarray, second: ndarray) -> ndarray:
+def halfway(first: Float[ndarray, "frames 3 3"], second: Float[ndarray, "frames 3 3"]) -> ndarray:
     """The rotation in the middle of two. CMU's wrist bone is the forearm's far part and carries all of its twist.
 
     A turn by 190 degrees is the one by -170 the other way about, and their halves are opposite: the turn is followed

@@ -1,7 +1,7 @@
 """Motion capture of every kind as clips of SMPL poses: one reader per suffix.
 
-`.amc` (with its `.asf`) is retargeted, `.c3d` is fitted to its markers; AMASS `.npz` and MoSh `.pkl` hold SMPL poses
-already and are only resampled.
+`.amc` (with its `.asf`) and `.bvh` are retargeted, `.c3d` is fitted to its markers; AMASS `.npz` and MoSh `.pkl` hold
+SMPL poses already and are only resampled.
 """
 
 import glob
@@ -19,6 +19,8 @@ from hmr.body.file import Body
 from hmr.body.model import BodyModel
 from hmr.errors import UserError
 from hmr.mocap.asf_amc import read_amc, read_asf
+from hmr.mocap.bvh import read_bvh
+from hmr.mocap.bvh_fit import fit_bvh
 from hmr.mocap.c3d import Capture, read_c3d
 from hmr.mocap.marker_body import put_markers
 from hmr.mocap.marker_fit import MarkerActor, fit_actor, fit_frames
@@ -31,7 +33,7 @@ CMU_FRAME_RATE_HZ = 120.0  # ASSUME: .amc files do not say; CMU's cameras ran at
 MOSH_FRAME_RATE_HZ = 10.0
 _HUMAN36M_TEST = re.compile(r"(?<![A-Za-z0-9])S(9|11)(?![0-9])")
 _NO_MOTION = re.compile(r"(^|_)(shape|stagei)\.npz$")  # AMASS keeps subjects' shapes beside their motions
-_WAY_OUT = "give .amc with .asf, .c3d, AMASS .npz or MoSh .pkl, or folders of them"
+_WAY_OUT = "give .amc with .asf, .bvh, .c3d, AMASS .npz or MoSh .pkl, or folders of them"
 _CLIPS_OF_A_SUBJECT = 8  # that its shape is taken from
 _SHAPE_RATE_HZ = 10.0  # of their frames
 _MIN_KNOWN = 0.5  # of a set's markers must be in a capture
@@ -99,10 +101,20 @@ class ClipReader:
         """CMU's motion as SMPL poses, with the error of the fit."""
         actor = self._actor(skeleton_of(source.path))
         channels = read_amc(source.path, actor.skeleton, actor.metres_per_unit)
-        frames = self._frames(source, channels, CMU_FRAME_RATE_HZ)
+        frames, notes = self._frames(source, channels, CMU_FRAME_RATE_HZ)
         fitted = retarget(actor, channels[frames])
         rate = min(CMU_FRAME_RATE_HZ, self.frame_rate_hz)
-        return Clip(source.sequence, fitted.pose_axis_angle, actor.betas, frames, rate, fitted.fit_error_mm)
+        pose, error = fitted.pose_axis_angle, fitted.fit_error_mm
+        return Clip(source.sequence, pose, actor.betas, frames, rate, error, notes=notes)
+
+    def bvh(self, source: Source) -> Clip:
+        """Any skeleton's motion as SMPL poses, with the error of the fit."""
+        motion = read_bvh(source.path)
+        frames, notes = self._frames(source, motion.values, motion.rate_hz)
+        fit = fit_bvh(motion, frames, self.body, source.path)
+        rate = min(motion.rate_hz, self.frame_rate_hz)
+        pose, error = fit.found.pose_axis_angle, fit.found.fit_error_mm
+        return Clip(source.sequence, pose, fit.betas, frames, rate, error, notes=(fit.note, *notes))
 
     def c3d(self, source: Source) -> Clip:
         """Markers as SMPL poses of their subject, with the error of the fit."""
@@ -144,18 +156,19 @@ class ClipReader:
         shape = _array(source, betas, "betas", (None,))[:10]
         if len(shape) < 10 or not np.isfinite(shape).all():
             raise UserError(f"{source.path}: betas: expected 10 finite numbers, found others; fetch it again")
-        frames = self._frames(source, poses, rate)
+        frames, notes = self._frames(source, poses, rate)
         pose = poses[frames].reshape(-1, 24, 3)
         if z_up:
             pose[:, 0] = (Rotation.from_euler("x", -90, degrees=True) * Rotation.from_rotvec(pose[:, 0])).as_rotvec()
-        return Clip(source.sequence, pose, shape, frames, min(rate, self.frame_rate_hz))
+        return Clip(source.sequence, pose, shape, frames, min(rate, self.frame_rate_hz), notes=notes)
 
-    def _frames(self, source: Source, values: np.ndarray, rate: float) -> np.ndarray:
-        frames = resample(len(values), rate, self.frame_rate_hz)
-        frames = frames[np.isfinite(values[frames]).all(1)]
+    def _frames(self, source: Source, values: np.ndarray, rate: float) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Those to keep, and a note if some are not finite."""
+        every = resample(len(values), rate, self.frame_rate_hz)
+        frames = every[np.isfinite(values[every]).all(1)]
         if not len(frames):
             raise UserError(f"{source.path}: expected frames of finite numbers, found none; fetch it again")
-        return frames
+        return frames, ("frames left out that are not finite",) * (len(frames) < len(every))
 
     def _actor(self, asf: Path) -> Actor:
         if asf not in self.actors:
@@ -208,6 +221,7 @@ def _same_subject(path: Path, other: Path) -> bool:
 
 _READERS: dict[str, Callable[[ClipReader, Source], Clip]] = {
     ".amc": ClipReader.amc,
+    ".bvh": ClipReader.bvh,
     ".c3d": ClipReader.c3d,
     ".npz": ClipReader.npz,
     ".pkl": ClipReader.pkl,

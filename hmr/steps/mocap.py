@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from hmr.mocap.sources import ClipReader, Source, find_sources, skeleton_of
 from hmr.params import load_params
 
 _HELP = """
-Takes CMU's .amc (with its .asf beside it), .c3d with labelled markers, AMASS .npz and MoSh .pkl, as files or as
+Takes CMU's .amc (with its .asf beside it), .bvh, .c3d with labelled markers, AMASS .npz and MoSh .pkl, as files or as
 folders to look through.
 
   hmr mocap data/raw/mocap --body results/body/body.npz --out results/mocap/pool.h5
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> None:
         left_out=tally.left_out,
         weights=params.mocap.sources,
     )
+    for note, clips in tally.notes.items():
+        print(f"mocap: {clips:,} clips: {note}")
     print(f"mocap: {tally.summary()}" + ("; with mirror images twice as many" if params.mocap.mirror else ""))
 
 
@@ -61,6 +64,7 @@ class Tally:
     test_subjects: int = 0
     errors_mm: list[np.ndarray] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)  # of how many clips what was guessed
 
     def summary(self) -> str:
         """One line for people."""
@@ -86,6 +90,7 @@ def read_clips(sources: list[Source], reader: ClipReader, tally: Tally, *, max_b
             tally.left_out.append(LeftOut(source.sequence, str(error)))
             continue
         tally.clips, tally.frames = tally.clips + 1, tally.frames + len(clip)
+        tally.notes.update(clip.notes)
         if clip.fit_error_mm is not None:
             tally.errors_mm.append(clip.fit_error_mm)
         yield clip

@@ -236,7 +236,7 @@ def test_sources_are_found_once_and_in_order(made: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("a.bvh", "found suffix '.bvh'"), ("none.amc", "nothing there")],
+    [("a.fbx", "found suffix '.fbx'"), ("none.amc", "nothing there")],
 )
 def test_what_cannot_be_read_is_said_at_once(tmp_path: Path, name: str, message: str) -> None:
     if not name.startswith("none"):

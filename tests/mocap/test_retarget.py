@@ -207,5 +207,5 @@ def test_a_forearms_twist_goes_through_a_half_turn_without_a_jump() -> None:
     angle = np.radians(np.linspace(150, 200, 26))
     first = np.tile(np.eye(3), (26, 1, 1))
     second = Rotation.from_rotvec(angle[:, None] * [1.0, 0, 0]).as_matrix()
-    halves = Rotation.from_matrix(rt._halfway(first, second)).as_rotvec()
+    halves = Rotation.from_matrix(rt.halfway(first, second)).as_rotvec()
     np.testing.assert_allclose(halves, angle[:, None] / 2 * [1.0, 0, 0], atol=1e-9)
