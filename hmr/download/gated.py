@@ -1,6 +1,7 @@
 """Sets that only their owners may hand out: where to register, what to put where, and what is still missing."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hmr.catalogue import DATASETS
@@ -13,6 +14,7 @@ MOCAP_HOMEPAGE = "https://amass.is.tue.mpg.de"
 MOCAP_LICENCE = "gated: registration, research only, no redistribution"
 MOCAP_FILES = "any .npz of AMASS, .pkl of MoSh, .c3d, or .asf with .amc, in folders as you like"
 _MOCAP_SUFFIXES = (".npz", ".pkl", ".c3d", ".amc")
+_MOST_NAMED = 100
 _ARCHIVES = (".tgz", ".gz", ".bz2", ".xz", ".tar", ".zip")
 
 
@@ -20,9 +22,11 @@ def check(raw: Path, dataset: str) -> None:
     """Raise UserError that names each missing file of a gated set and the way to it."""
     if missing := still_missing(raw, dataset):
         title, homepage, licence, files = _about(dataset)
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         raise UserError(
-            f"{raw}: expected {title}, still missing {', '.join(missing)}; register at {homepage} ({licence}), "
-            f"put its files below {raw} as {files}{_packed(raw)}, and run this again"
+            f"{raw}: expected {title}, still missing {', '.join(missing[:_MOST_NAMED])}{more}; "
+            f"register at {homepage} ({licence}), put its files below {raw} as {files}{_packed(raw)}, "
+            "and run this again"
         )
 
 
@@ -42,7 +46,7 @@ def still_missing(raw: Path, dataset: str) -> list[str]:
     if dataset == MOCAP:
         found = raw.is_dir() and any(path.suffix in _MOCAP_SUFFIXES for path in raw.rglob("*"))
         return [] if found else ["*.npz, *.pkl, *.c3d or *.amc"]
-    needed = _human36m() if dataset == "human36m" else _mpi_inf_3dhp(raw)
+    needed = _human36m(raw) if dataset == "human36m" else _mpi_inf_3dhp(raw)
     return list(dict.fromkeys(_shortest(raw, pattern) for pattern in needed if not any(raw.glob(pattern))))
 
 
@@ -54,8 +58,12 @@ def _shortest(raw: Path, pattern: str) -> str:
     return pattern
 
 
-def _human36m() -> Iterator[str]:
+def _human36m(raw: Path) -> Iterator[str]:
+    """Each take's files by name if metadata.xml is there to tell them."""
     yield "metadata.xml"
+    if (raw / "metadata.xml").is_file():
+        with suppress(UserError):  # the reader says what is wrong with it
+            yield from [path.relative_to(raw).as_posix() for path in human36m.files_of(raw)]
     for subject in (*human36m.SUBJECTS["train"], *human36m.SUBJECTS["test"]):
         yield f"{subject}/Videos/*.mp4"
         yield f"{subject}/MyPoseFeatures/D3_Positions_mono/*.cdf"

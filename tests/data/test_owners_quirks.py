@@ -1,6 +1,7 @@
 """What the owners' own files hold beside the plain case, each oddity in a small file: read for what it means."""
 
 import json
+import shutil
 import struct
 
 import cdflib.cdfwrite
@@ -79,6 +80,20 @@ def test_human36m_takes_are_those_of_the_table_however_they_are_spelled(photos):
         assert np.abs(sample.joints_3d_m[LSP_14.index("neck")] - pose_mm[sample.frame, 39:42] / 1000).max() < 1e-5
         found = sample.keypoints_2d_px[LSP_14.index("left_hip")]
         np.testing.assert_allclose(found, points_px[sample.frame, 12:14], atol=1e-9)
+
+
+def test_each_missing_file_of_human36m_is_named_by_the_table(photos, tmp_path):
+    raw = tmp_path / "raw"
+    shutil.copytree(photos[0], raw)
+    assert {name.partition("/")[0] for name in gated.still_missing(raw, "human36m")} == {"S9", "S11"}
+    gone = [raw / "S5/Videos/Photo 1.60457274.mp4", raw / "S1/MyPoseFeatures/D2_Positions/Photo.54138969.cdf"]
+    for path in gone:
+        path.unlink()
+    with pytest.raises(UserError) as caught:
+        gated.check(raw, "human36m")
+    named = str(caught.value).partition("; register")[0].partition("missing ")[2].split(", ")
+    assert set(named) >= {"S5/Videos/Photo 1.60457274.mp4", "S1/MyPoseFeatures/D2_Positions/TakingPhoto.54138969.cdf"}
+    assert len(named) == 4  # and the two folders of the test's subjects
 
 
 # MPI-INF-3DHP

@@ -31,6 +31,7 @@ SPELLINGS = (("TakingPhoto", "Photo"), ("WalkingDog", "WalkDog"))  # the second 
 # ASSUME: the method's evaluation counts 239 sequences, so only this one is left out; its authors' later converter
 # leaves out all four cameras of this take and S11's second take of Phoning.
 BROKEN = {("S11", "Directions", 1, "54138969")}
+VIDEOS, JOINTS_2D, JOINTS_3D = "Videos", "MyPoseFeatures/D2_Positions", "MyPoseFeatures/D3_Positions_mono"
 MASKS = "MySegmentsMat/ground_truth_bb"  # boxes drawn as masks, which SPIN's converter reads; _bs has silhouettes
 MOSH_STRIDE = 5  # MoSh's poses are at 10 frames a second
 SMPL_UPRIGHT = Rotation.from_rotvec([np.pi, 0, 0])  # MoSh's bodies hang upside down in the camera's frame
@@ -80,10 +81,9 @@ def _video(
     if (subject, take.action, take.trial, camera) in BROKEN:
         yield Rejected(prefix, "video known to be broken", bad=False)
         return
-    features = raw / subject / "MyPoseFeatures"
-    joints_m = _read_cdf(_file(features / "D3_Positions_mono", f"{name}.cdf"), 3) / 1000
-    keypoints_px = _read_cdf(_file(features / "D2_Positions", f"{name}.cdf"), 2)
-    path = _file(raw / subject / "Videos", f"{name}.mp4")
+    joints_m = _read_cdf(_file(raw / subject / JOINTS_3D, f"{name}.cdf"), 3) / 1000
+    keypoints_px = _read_cdf(_file(raw / subject / JOINTS_2D, f"{name}.cdf"), 2)
+    path = _file(raw / subject / VIDEOS, f"{name}.mp4")
     truth = Truth.read(raw / "mosh" / subject / f"{take.prefix}_cam{index}_aligned.pkl")
     masks = Masks(_file(raw / subject / MASKS, f"{name}.mat")) if params.boxes == "spin" else None
     frames = np.arange(0, min(len(joints_m), len(keypoints_px)), params.human36m_stride)
@@ -111,10 +111,25 @@ def _video(
         )
 
 
+def files_of(raw: Path) -> Iterator[Path]:
+    """Every file of `metadata.xml`'s takes that the readers of both splits want, there or not."""
+    metadata = read_metadata(raw / "metadata.xml")
+    for subject in (subject for split in SUBJECTS.values() for subject in split):
+        for take in metadata.takes.get(subject, []):
+            for camera in metadata.lenses:
+                if (subject, take.action, take.trial, camera) not in BROKEN:
+                    for folder, suffix in ((JOINTS_3D, "cdf"), (JOINTS_2D, "cdf"), (VIDEOS, "mp4")):
+                        yield _spelled(raw / subject / folder, f"{take.prefix}.{camera}.{suffix}")
+
+
+def _spelled(folder: Path, name: str) -> Path:
+    """A file of a take, under the spelling of its action that is there."""
+    others = [name.replace(*pair) for one, other in SPELLINGS for pair in ((one, other), (other, one))]
+    return next((folder / each for each in (name, *others) if (folder / each).exists()), folder / name)
+
+
 def _file(folder: Path, name: str) -> Path:
-    """A file of a take, under either spelling of its action."""
-    spelled = [name.replace(*pair) for one, other in SPELLINGS for pair in ((one, other), (other, one))]
-    return need(next((folder / each for each in (name, *spelled) if (folder / each).exists()), folder / name), DATASET)
+    return need(_spelled(folder, name), DATASET)
 
 
 class Masks:
