@@ -20,10 +20,12 @@ import cv2
 import numpy as np
 import scipy.io
 
+from hmr.download.blazepose import FOLDER
+from hmr.photos.detectors import Detector, Upright, open_detector
 from hmr.photos.motion import iou
-from hmr.photos.people import Detector
 
 PHOTOS, FRAMES, LABELLED = 21, 100, 150
+SIDE_BY_SIDE, TILE_PX = ((1, 2), (2, 2), (2, 4)), 300
 FOUND = 0.4  # intersection over union with the box around the joints
 HMR = (sys.executable, "-m", "hmr")
 
@@ -64,32 +66,96 @@ def speed(photo: Path, folder: Path) -> None:
     }
     for name, (passed, busy) in told.items():
         print(f"{name}: {passed:.3f} s passed, {busy:.3f} s busy")
-    image, detector = cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB), Detector()
-    detector(image)
-    began = time.process_time()
-    detector(image)
-    print(f"finding people in one photo: {time.process_time() - began:.3f} s busy, of all threads together")
+    image = cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB)
+    for detector in detectors(FOLDER):
+        detector(image)
+        began = time.process_time()
+        found = detector(image)
+        busy = time.process_time() - began
+        print(f"{len(found)} people found in it by {detector.name}: {busy:.3f} s busy, of all threads together")
 
 
-def recall(folder: Path) -> None:
-    """Every so-manieth picture whose joints are all labelled."""
+def detectors(folder: Path) -> list[Detector]:
+    """The one that needs no download, and BlazePose where it is in data/blazepose."""
+    best, advice = open_detector(folder)
+    if advice:
+        print(advice)
+        return [best]
+    return [Upright(), best]
+
+
+def labelled(folder: Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pictures and joints (14, 2) of every so-manieth person of LSP-extended whose joints are all labelled."""
     joints = scipy.io.loadmat(folder / "joints.mat")["joints"].transpose(2, 0, 1)
     whole = [k for k in np.flatnonzero((joints[..., 2] > 0).all(1)) if (folder / f"images/im{k + 1:05d}.jpg").is_file()]
-    picked, detector = whole[:: max(1, len(whole) // LABELLED)], Detector()
-    counts = dict.fromkeys(("found", "nobody", "something else alone"), 0)
-    others = 0
-    for k in picked:
-        image = cv2.imread(str(folder / f"images/im{k + 1:05d}.jpg"), cv2.IMREAD_COLOR_RGB)
-        points = joints[k, :, :2]
-        box = np.concatenate((points.min(0), np.ptp(points, axis=0)))
-        hits = [iou(found, box) >= FOUND for found in detector(image)]
-        others += len(hits) - any(hits)
-        counts["found" if any(hits) else "something else alone" if hits else "nobody"] += 1
-    print(f"of {len(picked)} people of LSP-extended: {counts}; {others} boxes around something else")
+    picked = whole[:: max(1, len(whole) // LABELLED)]
+    read = (cv2.imread(str(folder / f"images/im{k + 1:05d}.jpg"), cv2.IMREAD_COLOR_RGB) for k in picked)
+    return [(image, joints[k, :, :2]) for k, image in zip(picked, read, strict=True)]
+
+
+def is_upright(joints: np.ndarray) -> bool:
+    """Whether the head's top lies within 30 degrees above the ankles' middle, in LSP's order of joints."""
+    across, down = joints[13] - joints[[0, 5]].mean(0)
+    return -down > abs(across) / np.tan(np.radians(30))
+
+
+def side_by_side(people: list[tuple[np.ndarray, np.ndarray]], columns: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """One picture of several, each shrunk into a square, and the joints of all."""
+    tiles, joints = [], []
+    for k, (image, points) in enumerate(people):
+        scale = TILE_PX / max(image.shape[:2])
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:TILE_PX, :TILE_PX]
+        tile = np.zeros((TILE_PX, TILE_PX, 3), np.uint8)
+        tile[: small.shape[0], : small.shape[1]] = small
+        tiles.append(tile)
+        joints.append(points * scale + (k % columns * TILE_PX, k // columns * TILE_PX))
+    rows = [np.concatenate(tiles[k : k + columns], 1) for k in range(0, len(tiles), columns)]
+    return np.concatenate(rows), joints
+
+
+def recall(folder: Path, networks: Path) -> None:
+    """Of people of LSP-extended, one and several in a picture: how many are found, and how well."""
+    people = labelled(folder)
+    order = np.random.default_rng(0).permutation(len(people))
+    groups = {"all": [(image, [joints]) for image, joints in people]}
+    for name, upright in (("upright", True), ("in other poses", False)):
+        groups[name] = [(image, [joints]) for image, joints in people if is_upright(joints) == upright]
+    for rows, columns in SIDE_BY_SIDE:
+        size = rows * columns
+        parts = [order[k : k + size] for k in range(0, len(order) - size + 1, size)]
+        groups[f"{rows} x {columns} in a picture"] = [
+            side_by_side([people[k] for k in part], columns) for part in parts
+        ]
+    for detector in detectors(networks):
+        print(detector.name)
+        for name, pictures in groups.items():
+            count(detector, name, pictures)
+
+
+def count(detector: Detector, name: str, pictures: list[tuple[np.ndarray, list[np.ndarray]]]) -> None:
+    """Print what a detector finds in pictures with joints of some of their people."""
+    total = others = nobody = 0
+    best: list[float] = []
+    began = time.process_time()
+    found = [detector(image) for image, _ in pictures]
+    busy = (time.process_time() - began) / len(pictures)
+    for boxes, (_, people) in zip(found, pictures, strict=True):
+        nobody += not len(boxes)
+        truth = [np.concatenate((joints.min(0), np.ptp(joints, axis=0))) for joints in people]
+        overlaps = np.array([[iou(box, person) for box in boxes] for person in truth]).reshape(len(truth), len(boxes))
+        best += [float(row.max(initial=0)) for row in overlaps]
+        total += len(boxes)
+        others += int((overlaps.max(0, initial=0) < FOUND).sum())
+    hits = [overlap for overlap in best if overlap >= FOUND]
+    print(
+        f"  {name}: {len(hits)} of {len(best)} people found, their boxes' median overlap {np.median(hits or [0]):.2f};"
+        f" nobody seen in {nobody} of {len(pictures)} pictures; {others} of {total} boxes around something or somebody"
+        f" else; {busy:.3f} s busy a picture"
+    )
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
         speed(Path(sys.argv[1]), Path(temporary))
     if len(sys.argv) > 2:
-        recall(Path(sys.argv[2]))
+        recall(Path(sys.argv[2]), FOLDER)

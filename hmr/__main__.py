@@ -21,6 +21,7 @@ COMMANDS = {
     "predict-set": "predict a normalized test set with a checkpoint",
     "evaluate": "score predictions on a benchmark",
     "report": "make the paper's tables and galleries from metrics and predictions",
+    "detector": "fetch a detector that finds people in any pose, for predict and demo",
     "predict": "recover bodies from your own pictures",
     "demo": "turn bodies of your own pictures in the browser, on this machine",
     "record": "tell DVC what Snakemake ran, if that is true",

@@ -30,7 +30,7 @@ def newest_checkpoint(results: Path) -> Path:
     return max(found, key=lambda path: (_origin(path)["train"]["adv_weight"] > 0, path.stat().st_mtime_ns, path))
 
 
-def about(checkpoint: Path, body: Path, body_source: str) -> dict[str, Any]:
+def about(checkpoint: Path, body: Path, body_source: str, people_found_by: str) -> dict[str, Any]:
     """What to write beside a result. Reads the checkpoint's own words about its origin, not its weights."""
     origin = _origin(checkpoint)
     stems = [Path(name).stem for name in origin.get("inputs", {}) if name.endswith("-train.h5")]
@@ -42,6 +42,7 @@ def about(checkpoint: Path, body: Path, body_source: str) -> dict[str, Any]:
         "variant": origin.get("variant", "not told by the file"),
         "trained_on": data or "not told by the file",
         "body": f"{body.name}: {body_source}",
+        "people_found_by": people_found_by,
         "measured": measured or "nothing: no metrics of this network lie beside it",
         "expect": "Rough on photographs where training saw rendered people only. Size in metres and distance are those"
         " of a plausible body: one picture does not tell them.",
@@ -49,12 +50,12 @@ def about(checkpoint: Path, body: Path, body_source: str) -> dict[str, Any]:
 
 
 def summary(told: dict[str, Any]) -> str:
-    """The same for the terminal, in three lines."""
+    """The same for the terminal, in four lines."""
     trained = told["trained_on"] if isinstance(told["trained_on"], str) else ", ".join(told["trained_on"])
     measured = told["measured"] if isinstance(told["measured"], str) else "; ".join(told["measured"])
     return (
         f"network: {told['variant']} ({told['checkpoint']}, {told['checkpoint_sha256'][:12]}), trained on: {trained}\n"
-        f"measured: {measured}\nexpect: {told['expect']}"
+        f"measured: {measured}\nexpect: {told['expect']}\npeople found by: {told['people_found_by']}"
     )
 
 

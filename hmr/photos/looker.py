@@ -11,8 +11,11 @@ from hmr.body.model import BodyModel
 from hmr.device import pick_device
 from hmr.photos import people
 from hmr.photos.about import about, newest_checkpoint
+from hmr.photos.detectors import Detector, open_detector
 from hmr.photos.recovery import Body, recover
 from hmr.prediction.checkpoints import Loaded, open_network
+
+_NOBODY_LOOKED = "nobody: where they are was said"
 
 
 @dataclass(frozen=True)
@@ -22,20 +25,26 @@ class Looker:
     network: Loaded
     model: BodyModel
     body: dict[str, np.ndarray]
-    detector: people.Detector | None
+    detector: Detector | None
+    advice: str | None  # how to find more people
     told: dict[str, Any]
 
     @classmethod
-    def open(cls, checkpoint: Path | None, body_path: Path, device: str, *, finds: bool) -> Self:
-        """UserError for files that are no network and no body. finds: whether people have to be looked for."""
+    def open(cls, checkpoint: Path | None, body_path: Path, device: str, networks: Path | None) -> Self:
+        """UserError for files that are no network and no body.
+
+        networks: where `hmr detector` put the detector's; None where people need not be looked for.
+        """
         checkpoint = checkpoint or newest_checkpoint(Path("results"))
         body = read_body_file(body_path)
+        detector, advice = open_detector(networks) if networks else (None, None)
         return cls(
             network=open_network(checkpoint, pick_device(device)),
             model=BodyModel(body),
             body=body,
-            detector=people.Detector() if finds else None,
-            told=about(checkpoint, body_path, str(body["source"])),
+            detector=detector,
+            advice=advice,
+            told=about(checkpoint, body_path, str(body["source"]), detector.name if detector else _NOBODY_LOOKED),
         )
 
     def bodies(self, image: np.ndarray, boxes: np.ndarray) -> list[Body]:

@@ -1,4 +1,4 @@
-"""Where the people are: OpenCV's detector of upright people, or boxes that the user brings.
+"""Where the people are, as boxes, and boxes that the user brings.
 
 A box is (x, y, width, height) in pixels of the picture, around the person's joints: ankles to the top of the head.
 """
@@ -10,19 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from hmr.data.augment import VIEW_REFERENCE_PX
 from hmr.data.crop import PERSON_REFERENCE_PX
 from hmr.errors import UserError
 
-_DETECT_PX = 640  # of the longer side: people of a quarter of it and more are found, in a fraction of a second
-_BORDER = 0.2  # of the longer side, repeated around the picture: the detector wants to see something beside a person
-_SURE = 0.75  # the detector's own score
-_OVERLAP = 0.4
-# The detector's window is 64 x 128 around a person 96 high.
-_PERSON_IN_WINDOW = (0.5, 0.75)
 _KNOWN = 0.2  # a keypoint less certain than this is not counted, as in the method's demo
 _KEYPOINTS_NEEDED = 4
 _SHAPES = (
@@ -53,40 +46,6 @@ def whole_picture(size_px: tuple[int, int], scale: float) -> np.ndarray:
     height, width = size_px
     side = scale * PERSON_REFERENCE_PX / VIEW_REFERENCE_PX * max(size_px) / np.sqrt(2)
     return np.array([(width - side) / 2, (height - side) / 2, side, side])
-
-
-class Detector:
-    """Histograms of oriented gradients (Dalal and Triggs 2005), with OpenCV's weights for standing people.
-
-    It needs no download, and is what it is: `benchmarks/photos.py` measures what it finds and misses.
-    """
-
-    def __init__(self) -> None:
-        if not hasattr(cv2, "HOGDescriptor"):  # OpenCV 5 keeps it in contrib
-            raise UserError(
-                f"OpenCV {cv2.__version__} without its contrib part finds no people; install"
-                " opencv-contrib-python-headless in its place, or give --boxes or --tight"
-            )
-        self.hog = cv2.HOGDescriptor()
-        self.hog.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Boxes (n, 4) of the people in uint8 (H, W, 3), surest first."""
-        scale = min(1.0, _DETECT_PX / max(image.shape[:2]))
-        size = [max(1, round(scale * length)) for length in image.shape[1::-1]]
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
-        border = round(_BORDER * max(small.shape[:2]))
-        grey = cv2.copyMakeBorder(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), *4 * (border,), cv2.BORDER_REPLICATE)
-        if grey.shape[0] < 128 or grey.shape[1] < 64:
-            return np.zeros((0, 4))
-        windows, scores = self.hog.detectMultiScale(grey, winStride=(8, 8), padding=(16, 16), scale=1.08)
-        if not len(windows):
-            return np.zeros((0, 4))
-        scores = np.asarray(scores, np.float64).ravel()
-        kept = cv2.dnn.NMSBoxes([tuple(map(int, window)) for window in windows], scores.tolist(), _SURE, _OVERLAP)
-        windows = np.asarray(windows, np.float64)[np.asarray(kept, int).ravel()] - (border, border, 0, 0)
-        share = np.array(_PERSON_IN_WINDOW)
-        return np.concatenate((windows[:, :2] + windows[:, 2:] * (1 - share) / 2, windows[:, 2:] * share), 1) / scale
 
 
 def check_box(box: np.ndarray, size_px: tuple[int, int], name: str) -> None:

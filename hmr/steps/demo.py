@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from hmr.demo.server import HOST, Box, make_server
+from hmr.download.blazepose import FOLDER
 from hmr.errors import UserError
 from hmr.photos import formats, maps, people, pictures
 from hmr.photos.about import summary
@@ -31,11 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8000, help="default 8000; 0 takes any that is free")
     parser.add_argument("--checkpoint", type=Path, help="default: the newest in results/train")
     parser.add_argument("--body", type=Path, default=Path("results/body/body.npz"), help="the body it was trained with")
+    parser.add_argument("--detector", type=Path, default=FOLDER, help=f"what hmr detector made; default {FOLDER}")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
 def run(args: argparse.Namespace) -> None:
-    looker = Looker.open(args.checkpoint, args.body, args.device, finds=True)
+    looker = Looker.open(args.checkpoint, args.body, args.device, args.detector)
+    if looker.advice:
+        print(f"hmr demo: {looker.advice}", file=sys.stderr)
     torch.set_num_threads(1)
     server = make_server(lambda content, box: recovered(content, box, looker), args.port)
     print(summary(looker.told))
@@ -57,7 +62,7 @@ def recovered(content: bytes, box: Box | None, looker: Looker) -> dict[str, Any]
     for one in boxes:
         people.check_box(one, image.shape[:2], "this picture")
     if not len(boxes):
-        raise UserError("nobody was found who stands upright and whole; drag a box around a person in the picture")
+        raise UserError("nobody was found; drag a box around a person in the picture")
     bodies, faces = looker.bodies(image, boxes), looker.body["f"]
     colours = maps.PART_COLOURS[looker.body["part6"] + 1]
     overlay = cv2.cvtColor(pictures.draw_bodies(image, bodies, faces), cv2.COLOR_RGB2BGR)

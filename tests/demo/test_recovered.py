@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ def looker(tmp_path_factory, toy_file):
     torch.manual_seed(0)
     network = Network(params.model, start_theta(torch.zeros(24, 3), torch.zeros(10)))
     save_checkpoint(path, network, {"train": to_plain(params)})
-    return Looker.open(path, toy_file, "cpu", finds=True)
+    return Looker.open(path, toy_file, "cpu", Path("no/detector/here"))
 
 
 @pytest.fixture(scope="module")

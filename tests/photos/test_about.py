@@ -50,13 +50,14 @@ def test_data_and_figures_are_named_after_their_source(tmp_path, source, prefix)
     for name in ("coco-train", "human36m-test") if source else ():
         with h5py.File(tmp_path / f"normalize/{name}.h5", "w") as store:
             store.attrs["source"] = source
-    told = about(path, tmp_path / "body.npz", "made up")
+    told = about(path, tmp_path / "body.npz", "made up", "HOG")
     assert told["variant"] == "paired" and told["trained_on"] == [f"{prefix}coco"]
     assert told["measured"] == [f"reconstruction error 104 mm on {prefix}Human3.6M's protocol 2"]
     assert f"{prefix}coco" in summary(told) and told["checkpoint_sha256"][:12] in summary(told)
+    assert "HOG" in summary(told)
 
 
 def test_a_network_of_another_program_is_told_as_unknown(tmp_path):
     (tmp_path / "spin.pt").write_bytes(b"weights")
-    told = about(tmp_path / "spin.pt", tmp_path / "SMPL.pkl", "SMPL")
+    told = about(tmp_path / "spin.pt", tmp_path / "SMPL.pkl", "SMPL", "HOG")
     assert told["variant"] == told["trained_on"] == "not told by the file" and "nothing" in told["measured"]

@@ -1,6 +1,5 @@
 import json
 
-import cv2
 import numpy as np
 import pytest
 
@@ -9,7 +8,6 @@ from hmr.data.crop import PERSON_REFERENCE_PX
 from hmr.errors import UserError
 from hmr.photos.people import (
     ANY,
-    Detector,
     boxes_for,
     check_box,
     place_of,
@@ -98,43 +96,3 @@ def test_boxes_outside_and_without_area_are_named(box):
 def test_boxes_that_stick_out_are_fine():
     check_box(np.array([-3.0, -3, 5, 5]), (60, 100), "beach.jpg")
     check_box(np.array([99.0, 59, 50, 50]), (60, 100), "beach.jpg")
-
-
-def test_nobody_is_found_where_nobody_is():
-    detector = Detector()
-    assert detector(np.full((480, 640, 3), 120, np.uint8)).shape == (0, 4)
-    assert detector(np.zeros((20, 20, 3), np.uint8)).shape == (0, 4)
-    assert detector(np.zeros((10, 20000, 3), np.uint8)).shape == (0, 4)
-
-
-def figure(size_px, left_top, tall_px):
-    """Someone who stands there, drawn: head, trunk, arms, legs."""
-    image, s = np.full((*size_px, 3), 170, np.uint8), tall_px / 96
-    shapes = [
-        [(-12, 16), (12, 16), (9, 50), (-9, 50)],
-        [(-9, 48), (0, 48), (-3, 96), (-9, 96)],
-        [(9, 48), (0, 48), (3, 96), (9, 96)],
-        [(-12, 16), (-8, 18), (-13, 50), (-16, 49)],
-        [(12, 16), (8, 18), (13, 50), (16, 49)],
-        np.array((0, 7)) + 6.5 * np.array([(np.cos(turn), np.sin(turn)) for turn in np.linspace(0, 6.2, 24)]),
-    ]
-    for shape in shapes:
-        points = np.rint(np.array(left_top) + (24, 0) + s * np.array(shape)).astype(np.int32)
-        cv2.fillPoly(image, [points], (60, 60, 60), cv2.LINE_AA)
-    return image
-
-
-@pytest.mark.parametrize(
-    ("size_px", "left_top", "tall_px"),
-    [
-        ((480, 640), (300, 60), 200),
-        ((240, 320), (150, 40), 150),
-        ((1900, 2560), (900, 300), 1200),
-        ((300, 140), (50, 10), 280),
-    ],
-)
-def test_someone_who_stands_is_found_where_they_stand(size_px, left_top, tall_px):
-    """Small, large, and tight, where the detector's window would not fit into the picture."""
-    (box,) = Detector()(figure(size_px, left_top, tall_px))
-    np.testing.assert_allclose(box[3], tall_px, rtol=0.1)
-    np.testing.assert_allclose(box[:2] + box[2:] / 2, np.add(left_top, (24, tall_px / 2)), atol=0.06 * tall_px)

@@ -36,6 +36,7 @@ def predict(checkpoint: Path, toy_file: Path, tmp_path: Path):
 
     def run(*words: object, out: Path = tmp_path / "out") -> int:
         files = ["--out", out, "--checkpoint", checkpoint, "--body", toy_file, "--device", "cpu"]
+        files += ["--detector", tmp_path / "no-detector"]
         files += [] if "--boxes" in words or "--find" in words else ["--tight"]
         words = [word for word in words if word != "--find"]
         return main(["predict", *map(str, [*words, *files])])
@@ -194,8 +195,9 @@ def test_every_mistake_is_one_line_that_names_the_thing(predict, picture, tmp_pa
         "file for out": ((photo,), "a.png", ("--out", "a.png", "expected a folder")),
     }[mistake]
     assert predict(*words, out=tmp_path / out) == 2
-    (line,) = told(capfd)
+    *advice, line = told(capfd)
     assert line.startswith("hmr predict: ") and all(word in line for word in expected)
+    assert ["hmr detector" in word for word in advice] == [True] * (mistake == "nobody")
     assert not list(tmp_path.glob("out/*"))
 
 
