@@ -144,7 +144,7 @@ def _labels_2d(points_px: np.ndarray, joints: Any) -> dict[str, Any]:
 def _train_labels(path: Path) -> dict[str, list[np.ndarray]]:
     """annot.mat: for each camera annot2 (F, 28, 2) pixels and annot3 (F, 28, 3) millimetres, camera frame."""
     try:
-        content = scipy.io.loadmat(path)
+        content = scipy.io.loadmat(path, variable_names=("annot2", "annot3"))  # univ_annot3 is as large again
         labels = {
             name: [np.asarray(cell, np.float64).reshape(-1, 28, size) for cell in content[name].ravel()]
             for name, size in (("annot2", 2), ("annot3", 3))
