@@ -1,6 +1,7 @@
 """What the owners' own files hold beside the plain case, each oddity in a small file: read for what it means."""
 
 import json
+import pickle
 import shutil
 import struct
 
@@ -61,6 +62,9 @@ def photos(tmp_path_factory):
                 write_pose(raw / subject / f"MyPoseFeatures/D2_Positions/{name}.cdf", pose[1], kind=45, compress=6)
                 write_video(raw / subject / f"Videos/{name}.mp4", 14, "mp4v")
                 truth[subject, trial, camera] = pose
+    (raw / "mosh/S1").mkdir(parents=True)
+    smpl = {"new_poses": rng.normal(scale=0.1, size=(3, 72)), "betas": np.arange(10.0)}
+    (raw / "mosh/S1/Photo 1_cam2_aligned.pkl").write_bytes(pickle.dumps(smpl, protocol=2))
     return raw, truth
 
 
@@ -80,6 +84,9 @@ def test_human36m_takes_are_those_of_the_table_however_they_are_spelled(photos):
         assert np.abs(sample.joints_3d_m[LSP_14.index("neck")] - pose_mm[sample.frame, 39:42] / 1000).max() < 1e-5
         found = sample.keypoints_2d_px[LSP_14.index("left_hip")]
         np.testing.assert_allclose(found, points_px[sample.frame, 12:14], atol=1e-9)
+    assert [(s.subject, s.trial, s.camera, s.frame) for s in samples if s.betas is not None] == [
+        ("S1", 0, CAMERA_NAMES[2], frame) for frame in (0, 5, 10)
+    ]
 
 
 def test_each_missing_file_of_human36m_is_named_by_the_table(photos, tmp_path):

@@ -84,7 +84,7 @@ def _video(
     joints_m = _read_cdf(_file(raw / subject / JOINTS_3D, f"{name}.cdf"), 3) / 1000
     keypoints_px = _read_cdf(_file(raw / subject / JOINTS_2D, f"{name}.cdf"), 2)
     path = _file(raw / subject / VIDEOS, f"{name}.mp4")
-    truth = Truth.read(raw / "mosh" / subject / f"{take.prefix}_cam{index}_aligned.pkl")
+    truth = Truth.read(_spelled(raw / "mosh" / subject, f"{take.prefix}_cam{index}_aligned.pkl"))
     masks = Masks(_file(raw / subject / MASKS, f"{name}.mat")) if params.boxes == "spin" else None
     frames = np.arange(0, min(len(joints_m), len(keypoints_px)), params.human36m_stride)
     for frame, picture in video_frames(path, frames):
