@@ -9,13 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hmr.data.jpeg import START as JPEG
+from hmr.data.jpeg import cut_short
 from hmr.errors import UserError
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".gif"}
 _UNREAD = {".heic", ".heif"}  # pictures that OpenCV cannot decode: named, each in its line, rather than passed over
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 _PAPER = 255  # what shows through where a picture is transparent
-_JPEG = b"\xff\xd8"  # how a file begins that has no alpha
 _MOST_SIDE_PX = 65_500  # of a JPEG file, which overlays are written as
 
 # A file that does not decode is told in a line of our own; the decoders' words beside it tell a user nothing more.
@@ -58,6 +59,8 @@ def decode_picture(content: bytes, name: str) -> np.ndarray:
     Of an animation it is the first picture. # ASSUME: colour profiles are not applied; sRGB is what cameras write.
     UserError for what is no picture, or one whose overlay could not be written.
     """
+    if cut_short(content):
+        raise UserError(f"{name}: expected a picture, found the beginning of one; copy it from the camera again")
     image = _decoded(content, cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise UserError(f"{name}: expected a picture, found a file that does not decode as one; convert it to JPEG")
@@ -66,7 +69,7 @@ def decode_picture(content: bytes, name: str) -> np.ndarray:
         raise UserError(
             f"{name}: expected a picture of at most {_MOST_SIDE_PX} pixels a side, found {found}; shrink it"
         )
-    if not content.startswith(_JPEG):
+    if not content.startswith(JPEG):  # which has no alpha
         raw = _decoded(content, cv2.IMREAD_UNCHANGED)
         # ASSUME: nothing both turns by EXIF and is transparent; such a picture keeps the colours under its alpha.
         if raw is not None and raw.shape == (*image.shape[:2], 4) and raw.dtype.kind == "u":

@@ -72,6 +72,15 @@ def test_what_is_no_picture_is_named(tmp_path):
             read_picture(tmp_path / name)
 
 
+@pytest.mark.parametrize("left", [0.5, 0.99])
+def test_a_jpeg_that_is_cut_short_is_not_filled_with_grey(tmp_path, scene, left):
+    path = write(tmp_path / "phone.jpg", scene)
+    whole = with_orientation(path.read_bytes(), 1)
+    path.write_bytes(whole[: int(left * len(whole))])
+    with pytest.raises(UserError, match=r"phone\.jpg: expected a picture, found the beginning of one"):
+        read_picture(path)
+
+
 def test_folders_come_in_order_of_names_and_empty_ones_are_named(tmp_path):
     for name in ("b.PNG", "a.jpg", "notes.txt", "walk.mp4"):
         (tmp_path / name).touch()

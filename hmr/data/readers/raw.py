@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from hmr.catalogue import DATASETS
+from hmr.data.jpeg import cut_short
 from hmr.errors import UserError
 
 
@@ -25,23 +26,13 @@ def need(path: Path, dataset: str) -> Path:
 def load_bgr(path: Path) -> np.ndarray:
     """A picture as BGR uint8 (H, W, 3). Raises UserError if it is missing, cut short or none."""
     data = _bytes(path)
-    # libjpeg fills the rest of a file that was cut short with grey, so look for the end marker.
-    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[_scan(data) :]:
+    if cut_short(data):
         raise UserError(f"{path}: expected a picture, found the beginning of one; fetch it again")
     # Labels refer to pixels as they are stored, whichever way up the camera was held.
     image = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise UserError(f"{path}: expected a picture, found something else; fetch it again")
     return image
-
-
-def _scan(jpeg: bytes) -> int:
-    """Where a JPEG's pixels begin: behind its segments, one of which may hold a thumbnail with an end of its own."""
-    at = 2
-    while jpeg[at : at + 1] == b"\xff" and jpeg[at + 1 : at + 2] != b"\xda":
-        # A marker may be preceded by any number of filling bytes; all others before the pixels have a length.
-        at += 1 if jpeg[at + 1 : at + 2] == b"\xff" else 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return at
 
 
 def load_grey(path: Path) -> np.ndarray:
