@@ -45,14 +45,17 @@ def test_names_and_sizes_are_resnet_50s(weights):
     assert weights["fc1.weight"].shape == (1024, 2048 + 144 + 13)
 
 
-@pytest.mark.parametrize("form", ["alone", "under model", "from several GPUs"])
+@pytest.mark.parametrize("form", ["alone", "under model", "from several GPUs", "by PyTorch before 1.6"])
 def test_a_checkpoint_loads_and_predicts(tmp_path, weights, form):
     content = weights
     if form == "under model":
         content = {"model": weights, "epoch": 3, "optimizer": {"state": {}, "param_groups": []}}
     if form == "from several GPUs":
         content = {f"module.{name}": value for name, value in weights.items()}
-    network = load_spin(saved(tmp_path / "c.pt", content))
+    path = saved(tmp_path / "c.pt", content)
+    if form == "by PyTorch before 1.6":  # SPIN's own are
+        torch.save({"model": weights, "dataset_perm": [2, 0, 1]}, path, _use_new_zipfile_serialization=False)
+    network = load_spin(path)
     with torch.inference_mode():
         thetas = network(torch.zeros(2, 3, 64, 64))
     assert thetas.shape == (3, 2, 85) and thetas.isfinite().all()
