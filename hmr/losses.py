@@ -37,7 +37,7 @@ def joints_3d_loss(
 ) -> Float[Tensor, ""]:
     """Half the mean squared error over 42 numbers in metres, both sides centred on the middle of the hips."""
     gt = torch.where(has_joints_3d[:, None, None], gt_joints, torch.zeros_like(gt_joints))
-    return _masked_half_mse(_centred(pred_joints) - _centred(gt), has_joints_3d)
+    return _masked_half_mse(centred(pred_joints) - centred(gt), has_joints_3d)
 
 
 def smpl_loss(
@@ -75,7 +75,8 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> F
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
 
 
-def _centred(joints: Float[Tensor, "batch 14 3"]) -> Float[Tensor, "batch 14 3"]:
+def centred(joints: Float[Tensor, "batch 14 3"]) -> Float[Tensor, "batch 14 3"]:
+    """Joints relative to the middle of the hips."""
     return joints - joints[:, HIPS].mean(1, keepdim=True)
 
 

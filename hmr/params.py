@@ -151,6 +151,14 @@ class PretrainingParams:
 
 
 @dataclass(frozen=True)
+class ValidationParams:
+    """How a training is watched, on samples of its own sets that it leaves out."""
+
+    every_steps: int  # 0: nothing is measured, and nothing left out
+    samples: int  # of each set, from whole sequences or pictures; a tenth of it at most is left out
+
+
+@dataclass(frozen=True)
 class TrainParams:
     """One training. Overlays in `train.variants` change some of it by name."""
 
@@ -165,6 +173,7 @@ class TrainParams:
     critics: CriticParams
     model: ModelParams
     pretraining: PretrainingParams
+    validation: ValidationParams
     optimiser: OptimiserParams
     augmentation: AugmentationParams
 
@@ -303,7 +312,7 @@ def pretraining_facts(train: TrainParams) -> dict[str, Any]:
     plain = to_plain(train)
     optimiser = {k: v for k, v in plain["optimiser"].items() if k not in ("steps", "learning_rate")}
     model = {name: plain["model"][name] for name in ("image_px", "view_px", "encoder")}
-    kept = {name: plain[name] for name in ("seed", "datasets_2d", "pretraining", "augmentation")}
+    kept = {name: plain[name] for name in ("seed", "datasets_2d", "pretraining", "validation", "augmentation")}
     return {**kept, "model": model, "optimiser": optimiser}
 
 

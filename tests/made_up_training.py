@@ -14,6 +14,7 @@ from hmr.params import (
     OptimiserParams,
     PretrainingParams,
     TrainParams,
+    ValidationParams,
 )
 from hmr.training import loop
 from hmr.training.objective import RealBodies
@@ -39,6 +40,7 @@ PARAMS = TrainParams(
         trainable_start=True,
     ),
     pretraining=PretrainingParams(steps=60, learning_rate=4e-3),
+    validation=ValidationParams(every_steps=0, samples=8),
     optimiser=OptimiserParams(
         steps=40,
         batch_size=8,

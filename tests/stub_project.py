@@ -63,7 +63,8 @@ elif command == "evaluate":
 else:
     write(out)
     if command in ("train", "pretrain"):
-        write(out.with_name("training.csv"), content[:64])
+        for name in ("training.csv", "validation.csv"):
+            write(out.with_name(name), content[:64])
 """
 
 

@@ -5,7 +5,7 @@ was interrupted goes on with the very batches that it would have seen. Every poo
 order before any of its samples comes again; within a pool each data set counts by its size, as in the method's code.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -76,18 +76,24 @@ KEPT_BYTES = 2**30  # of decoded crops that each pool keeps in memory: all of th
 HELD_BYTES = 2**27  # of a set's file that is read in one go; all of it costs as much as a twelfth of it one by one
 
 
-class Pool:
-    """Several stores as one long list of samples."""
+def _every(store: Store) -> np.ndarray:
+    return np.arange(len(store))
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+
+class Pool:
+    """Several stores, or those of their rows that `rows` names, as one long list of samples."""
+
+    def __init__(self, paths: Sequence[Path], rows: Callable[[Store], np.ndarray] = _every) -> None:
         self.paths = [Path(path) for path in paths]
+        self._rows: list[np.ndarray] = []
         columns: list[dict[str, np.ndarray]] = []
         crop_sizes = set()
         for path in self.paths:
             with open_store(path) as store:
                 if not len(store):
                     raise UserError(f"{path}: holds no samples, so there is nothing to train on; normalize it again")
-                columns.append({name: store[name] for name in _COLUMNS})
+                self._rows.append(chosen := rows(store))
+                columns.append({name: store[name][chosen] for name in _COLUMNS})
                 crop_sizes.add(int(store.attributes["crop_px"]))
         if len(crop_sizes) > 1:
             raise UserError(f"training sets differ in crop_px ({sorted(crop_sizes)}); normalize them with one setting")
@@ -115,13 +121,13 @@ class Pool:
         return crop
 
     def _read(self, index: int) -> np.ndarray:
-        which = int(np.searchsorted(self.starts, index, side="right")) - 1
+        which, row = self._place(index)
         try:
             if which not in self._stores:
                 self._stores[which] = store = open_store(self.paths[which]).__enter__()
                 if self.paths[which].stat().st_size <= HELD_BYTES:
                     store.hold_images()
-            return self._stores[which].images(int(index) - int(self.starts[which]))
+            return self._stores[which].images(row)
         except OSError as error:
             raise UserError(
                 f"{self.paths[which]}: was readable when training began and is not any more ({error}); put it back and"
@@ -130,9 +136,14 @@ class Pool:
 
     def sample_id(self, index: int) -> str:
         """A sample's name, with that of its file."""
-        which = int(np.searchsorted(self.starts, index, side="right")) - 1
+        which, row = self._place(index)
         with open_store(self.paths[which]) as store:
-            return f"{self.paths[which].stem}:{store['sample_id'][int(index) - int(self.starts[which])]}"
+            return f"{self.paths[which].stem}:{store['sample_id'][row]}"
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Which store a sample is in, and its row there."""
+        which = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return which, int(self._rows[which][int(index) - int(self.starts[which])])
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_stores": {}, "_kept": {}}

@@ -1,4 +1,4 @@
-"""Training curves as an SVG: one panel for each loss term, one line for each variant. No plotting library needed.
+"""Training curves as an SVG: one panel for each figure, one line for each variant. No plotting library needed.
 
 Its text has the page's colour; the lines' colours are seen on light paper and on dark, and their dashes without colour.
 """
@@ -16,7 +16,7 @@ COLUMNS = 3
 
 
 def curves_svg(logs: Mapping[str, Log]) -> str:
-    """Loss terms over steps on logarithmic axes of their own. `logs`: variant to rows of its training.csv."""
+    """Figures over steps on logarithmic axes of their own. `logs`: variant to rows of its training.csv and others'."""
     variants = ordered(logs)
     terms = [*dict.fromkeys(name for v in variants for row in logs[v] for name in row if name != "step")]
     terms.sort(key=lambda name: name != "total")

@@ -9,8 +9,9 @@ from hmr.device import pick_device
 from hmr.errors import UserError
 from hmr.params import load_params, pretraining_facts
 from hmr.training import loop, pretrain, runs
-from hmr.training.inputs import batches_of
+from hmr.training.inputs import batches_of, watched
 from hmr.training.live import look_for_keypoints
+from hmr.training.validation import Validation, keypoints_of
 
 NAME = "encoder"
 _HELP = """
@@ -47,7 +48,16 @@ def run(args: argparse.Namespace) -> None:
         batches, weights = batches_of(args.data, params), pretrain.WEIGHTS
         live = runs.live(keep, look_for_keypoints, state.log, tensorboard=args.tensorboard)
         loop.run(
-            state, params, pretrain.objective, weights, batches, device, workers=args.workers, keep=keep, live=live
+            state,
+            params,
+            pretrain.objective,
+            weights,
+            batches,
+            device,
+            workers=args.workers,
+            keep=keep,
+            live=live,
+            validation=Validation.of(watched(args.data, params), keypoints_of, params, device),
         )
         return state.network.encoder, state.log
 

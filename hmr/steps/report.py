@@ -38,10 +38,10 @@ from hmr.report.tables import make_tables, ordered, variant_title
 
 _HELP = """
 A file's variant, benchmark and data set come from its path: evaluate/VARIANT/BENCHMARK.json, predict/VARIANT/SET.h5,
-train/VARIANT/training.csv. What was not measured is a dash.
+train/VARIANT/training.csv and validation.csv. What was not measured is a dash.
 
   hmr report --evaluate results/evaluate/*/*.json --predict results/predict/*/*.h5 \\
-      --normalize results/normalize/*.h5 --train results/train/*/training.csv \\
+      --normalize results/normalize/*.h5 --train results/train/*/*.csv \\
       --mocap results/mocap/pool.h5 --body results/body/body.npz --out results/report
 
 Experiments side by side, from what git keeps of them: revisions, DVC experiments by name, or 'workspace'.
@@ -181,8 +181,13 @@ def _models(predictions: Mapping[str, Mapping[str, Predictions]]) -> dict[str, d
 
 
 def _curves(paths: list[Path]) -> list[page.Drawing]:
-    text = "The losses that each variant's encoder and critics were trained with, on logarithmic axes."
-    logs = {path.absolute().parent.name: _log(path) for path in paths}
+    text = (
+        "The losses that each variant's encoder and critics were trained with, and how far off it was on samples of "
+        "its own sets that were left out, on logarithmic axes."
+    )
+    logs: dict[str, list] = {}
+    for path in paths:
+        logs.setdefault(path.absolute().parent.name, []).extend(_log(path))
     return [page.Drawing("training", "Training", text, curves_svg(logs))] if logs else []
 
 

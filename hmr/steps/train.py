@@ -1,4 +1,4 @@
-"""`hmr train VARIANT`: normalized sets, motion capture and a body in; one checkpoint and its training curve out."""
+"""`hmr train VARIANT`: normalized sets, motion capture and a body in; one checkpoint and its training curves out."""
 
 import argparse
 from pathlib import Path
@@ -12,9 +12,10 @@ from hmr.mocap.pool import open_pool
 from hmr.params import TrainParams, effective, load_params, to_plain
 from hmr.training import loop, runs
 from hmr.training.checkpoint import load_checkpoint
-from hmr.training.inputs import batches_of, real_bodies
+from hmr.training.inputs import batches_of, real_bodies, watched
 from hmr.training.live import look_at_bodies
 from hmr.training.start import mean_start
+from hmr.training.validation import Validation, bodies_of
 
 _HELP = """
 Trains a variant of params.yaml's `train` section: `train` itself with the overlay `train.variants.VARIANT`.
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> None:
             workers=args.workers,
             keep=keep,
             live=runs.live(keep, look_at_bodies(body), state.log, tensorboard=args.tensorboard),
+            validation=Validation.of(watched(args.data, params), bodies_of(body), params, device),
         )
         return state.network, state.log
 

@@ -14,7 +14,7 @@ from hmr.files import atomic_path
 from hmr.models.hmr import Network
 from hmr.params import TrainParams, parse_train
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)

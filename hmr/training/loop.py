@@ -28,6 +28,7 @@ from hmr.params import OptimiserParams, TrainParams
 from hmr.training import processes
 from hmr.training.live import Live
 from hmr.training.objective import Losses, RealBodies, counted, encoder_weights, step_terms
+from hmr.training.validation import Validation
 
 SAVE_EVERY_S = 60.0
 LOG_EVERY = 25
@@ -115,14 +116,12 @@ def train(
     batches: Batches,
     draw_real: DrawReal,
     device: torch.device,
-    workers: int = 1,
-    keep: Path | None = None,
-    live: Live | None = None,
+    **options: Any,
 ) -> State:
-    """Run the remaining steps of the paper's training; `keep` and `live` as in `run`."""
-    objective = paper_objective(params, body, draw_real)
-    weights = encoder_weights(params)
-    return run(state, params, objective, weights, batches, device, workers=workers, keep=keep, live=live)
+    """Run the remaining steps of the paper's training; `options` as in `run`."""
+    return run(
+        state, params, paper_objective(params, body, draw_real), encoder_weights(params), batches, device, **options
+    )
 
 
 def paper_objective(params: TrainParams, body: BodyModel, draw_real: DrawReal) -> Objective:
@@ -146,9 +145,10 @@ def run(
     workers: int = 1,
     keep: Path | None = None,
     live: Live | None = None,
+    validation: Validation | None = None,
 ) -> State:
     """Run the remaining steps. `keep` is where the state is kept, about once a minute, for a later resume; `live` is
-    shown the figures and, every few minutes, the network at work."""
+    shown the figures and, every few minutes, the network at work; `validation` adds its own to the curve."""
     _check_parts(params.optimiser)
     saved = time.monotonic()
     first = processes.is_first()
@@ -164,8 +164,10 @@ def run(
             state.step += 1
             bar.update()
             if state.step % LOG_EVERY == 0 or state.step == len(batches):
-                _log(state, sums, bar)
+                before = _log(state, sums, bar)
                 sums = {}
+                if validation is not None and first and validation.is_due(before, state.step, len(batches)):
+                    state.log[-1] |= validation.figures(state.network)
                 if live is not None:
                     live.figures(state.log[-1])
                     live.picture(state.network, batch.to(device))
@@ -278,12 +280,14 @@ def _precision(settings: OptimiserParams, device: torch.device) -> contextlib.Ab
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def _log(state: State, sums: dict[str, Tensor], bar: tqdm) -> None:
+def _log(state: State, sums: dict[str, Tensor], bar: tqdm) -> int:
+    """Add a row to the curve; the step of the row before it."""
     count = (state.step - 1) % LOG_EVERY + 1
     whole = processes.total(torch.stack(list(sums.values()))) / count
     row = dict(zip(sums, whole.tolist(), strict=True))
     state.log.append({"step": state.step, **row})
     bar.set_postfix({name: f"{value:.3g}" for name, value in row.items()}, refresh=False)
+    return state.step - count
 
 
 def save_state(path: Path, state: State) -> None:

@@ -24,12 +24,14 @@ from hmr.params import TrainParams, to_plain
 from hmr.training import processes
 from hmr.training.checkpoint import save_checkpoint
 from hmr.training.live import Live, Look
+from hmr.training.validation import PREFIX
 
 Log = Sequence[Mapping[str, float]]
 
 STATE = "state.pt"
 CHECKPOINT = "checkpoint.safetensors"
 CURVE = "training.csv"
+CHECKS = "validation.csv"
 LIVE = "live"
 
 
@@ -44,7 +46,7 @@ def make(
     train: Callable[[Path], tuple[nn.Module, Log]],
     out: Path,
 ) -> None:
-    """Write what a training makes to `out`, and its curve beside it.
+    """Write what a training makes to `out`, and beside it its curve and what was measured while it trained.
 
     `facts` are those of its parameters that decide its outcome. Under `root`, `train` is called with the path where the
     state is kept and found, unless this very training ended there before.
@@ -112,19 +114,27 @@ def is_finished(folder: Path) -> bool:
 
 def finish(folder: Path, network: nn.Module, log: Log, origin: dict[str, Any]) -> None:
     """Leave a run's result; its state is not needed any more."""
-    with atomic_path(folder / CURVE) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, log[0].keys())
-        writer.writeheader()
-        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in log)
+    names = dict.fromkeys(name for row in log for name in row)
+    checks = [name for name in names if name.startswith(PREFIX)]
+    _write_rows(folder / CURVE, [name for name in names if name not in checks], log)
+    _write_rows(folder / CHECKS, ["step", *checks], [row for row in log if row.keys() & set(checks)])
     save_checkpoint(folder / CHECKPOINT, network, origin)
     (folder / STATE).unlink(missing_ok=True)
 
 
 def hand_out(folder: Path, checkpoint: Path) -> None:
-    """Copy a finished run's curve and checkpoint to where they are wanted."""
-    for source, target in ((CURVE, checkpoint.with_name(CURVE)), (CHECKPOINT, checkpoint)):
+    """Copy a finished run's curves and checkpoint to where they are wanted."""
+    beside = [(name, checkpoint.with_name(name)) for name in (CURVE, CHECKS)]
+    for source, target in (*beside, (CHECKPOINT, checkpoint)):
         with atomic_path(target) as temporary:
             shutil.copyfile(folder / source, temporary)
+
+
+def _write_rows(path: Path, columns: Sequence[str], rows: Log) -> None:
+    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([f"{row[name]:.6g}" for name in columns] for row in rows)
 
 
 def _digest(value: Any) -> str:

@@ -27,10 +27,10 @@ def test_every_variant_is_drawn_and_nothing_is_fetched(tmp_path):
     curves = sorted({path for lines in drawn for path in lines})
     columns = sorted({column for lines in drawn for column in lines.values()})
     variants = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]["variants"]
-    assert curves == sorted(f"results/train/{variant}/training.csv" for variant in variants)
+    assert curves == sorted(f"results/train/{v}/{kind}.csv" for v in variants for kind in ("training", "validation"))
     log = "\n".join([",".join(["step", *columns]), *(",".join([step, *["0.5"] * len(columns)]) for step in "12")])
     for name in curves:
-        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(log)
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"plots": stages["plots"]}))
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
@@ -43,4 +43,4 @@ def test_every_variant_is_drawn_and_nothing_is_fetched(tmp_path):
     assert done.returncode == 0, done.stderr
     body = (tmp_path / "shown/index.html").read_text().rpartition("</head>\n<body>\n")[2]
     assert body.count("vegaEmbed(") == len(stages["plots"]) and "src=" not in body
-    assert all(name in body for name in ("paired/training.csv", "unpaired-no-critics/training.csv"))
+    assert all(name in body for name in ("paired/training.csv", "unpaired-no-critics/validation.csv"))

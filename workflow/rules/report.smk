@@ -1,7 +1,7 @@
 """Make the paper's tables, and one page with them, all figures and bodies that turn.
 
 Needs:  results/evaluate/{variant}/{benchmark}.json and .csv, results/predict/{variant}/{dataset}.h5,
-        results/normalize/{dataset}-{split}.h5, results/train/{variant}/training.csv, results/mocap/pool.h5,
+        results/normalize/{dataset}-{split}.h5, results/train/{variant}/*.csv, results/mocap/pool.h5,
         results/body/body.npz
 Makes:  results/report/tables.md, tables.tex and index.html
 """
@@ -29,7 +29,7 @@ rule write_report:
         ),
         predictions=expand("results/predict/{variant}/{dataset}.h5", variant=[*variants, *BASELINES], dataset=test_sets),
         labels=expand("results/normalize/{name}.h5", name=normalized),
-        curves=expand("results/train/{variant}/training.csv", variant=variants),
+        curves=expand("results/train/{variant}/{curve}.csv", variant=variants, curve=("training", "validation")),
         pool="results/mocap/pool.h5",
         body="results/body/body.npz",
     output:

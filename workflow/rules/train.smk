@@ -2,8 +2,8 @@
 
 Needs:  results/normalize/{dataset}-train.h5 of the variant's own data sets, results/mocap/pool.h5,
         results/body/body.npz
-Makes:  results/train/{variant}/checkpoint.safetensors, and training.csv beside it; where train.pretraining asks for it,
-        results/train/encoder likewise, from which every variant's encoder starts
+Makes:  results/train/{variant}/checkpoint.safetensors, training.csv and validation.csv beside it; where
+        train.pretraining asks for it, results/train/encoder likewise, from which every variant's encoder starts
 """
 
 
@@ -18,6 +18,7 @@ rule pretrain_encoder:
     output:
         encoder="results/train/encoder/checkpoint.safetensors",
         curve="results/train/encoder/training.csv",
+        checks="results/train/encoder/validation.csv",
     log:
         "logs/train/encoder.log",
     priority: 1  # before predictions: trainings take longest
@@ -42,6 +43,7 @@ rule train_variant:
     output:
         checkpoint="results/train/{variant}/checkpoint.safetensors",
         curve="results/train/{variant}/training.csv",
+        checks="results/train/{variant}/validation.csv",
     log:
         "logs/train/{variant}.log",
     priority: 1  # before predictions: trainings take longest
