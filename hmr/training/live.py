@@ -71,11 +71,8 @@ class Live:
     def __init__(
         self, folder: Path, look: Look, *, before: Sequence[Mapping[str, float]] = (), tensorboard: bool = False
     ) -> None:
-        from dvclive import Live as Writer  # a second to import, which no other command should wait for
-
         self.folder, self.look = folder, look
-        # dvclive's own reports, Git commits and edits of dvc.yaml are left out: runs are no results.
-        self._writer = Writer(str(folder), report=None, save_dvc_exp=False, dvcyaml=None, monitor_system=False)
+        self._writer = _writer(folder)
         self._board = _tensorboard(folder / "tensorboard") if tensorboard else None
         self._drawn = -PICTURE_EVERY_S
         for row in before:
@@ -143,6 +140,17 @@ def _pixels(points_norm: ndarray) -> list[list[int]]:
     """Those of the points that are numbers, in the view's pixels, near enough for the drawing library."""
     known = points_norm[np.isfinite(points_norm).all(1)]
     return ((known.clip(-9, 9) + 1) / 2 * VIEW_PX).round().astype(int).tolist()
+
+
+def _writer(folder: Path):
+    from dvclive import Live as Writer  # a second to import, which no other command should wait for
+
+    class Figures(Writer):
+        def _init_dvc(self) -> None:
+            """Runs are no results: DVC and Git need not know of them, and a repository may have no commit yet."""
+
+    # dvclive's own reports and edits of dvc.yaml are left out too.
+    return Figures(str(folder), report=None, save_dvc_exp=False, dvcyaml=None, monitor_system=False)
 
 
 def _tensorboard(folder: Path):

@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -45,6 +47,15 @@ def test_a_resumed_training_shows_what_was_before(body, tmp_path):
     live.Live(tmp_path / "live", live.look_at_bodies(body), before=before)
     rows = (tmp_path / "live/plots/metrics/total.tsv").read_text().split()
     assert rows == ["step", "total", "25", "3.0", "50", "2.0"]
+
+
+def test_a_repository_without_a_commit_will_do(body, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, check=True)
+    shown = live.Live(tmp_path / "live", live.look_at_bodies(body))
+    shown.figures({"step": 25, "total": 3.0})
+    assert "25\t3.0" in (tmp_path / "live/plots/metrics/total.tsv").read_text()
 
 
 def test_pictures_hold_the_input_what_is_seen_and_its_side(body):
