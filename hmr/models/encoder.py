@@ -2,6 +2,8 @@
 
 Blocks (3, 4, 6, 3), width 64 with bottlenecks is ResNet-50 v2. Like the code's, it takes images in [-1, 1], strides
 in the last unit of a stage, and averages the last feature map.
+
+# ASSUME: the first pooling is padded on both sides, TensorFlow's at the end alone: maps lie half a cell apart.
 """
 
 from pathlib import Path
