@@ -23,7 +23,7 @@ from hmr.body.model import BodyModel
 from hmr.evaluation import segmentation
 from hmr.evaluation.metrics import both_errors_mm
 from hmr.prediction.parts import part_labels
-from hmr.prediction.predictor import bodies_of
+from hmr.prediction.predictor import Poser
 
 HIPS = [LSP_14.index("right_hip"), LSP_14.index("left_hip")]
 HEIGHT, WIDTH = 200, 150  # about what LSP's pictures have
@@ -76,7 +76,8 @@ def parts(pictures: int) -> None:
     if not BODY.is_file():
         print(f"{BODY}: not there, so no part metrics; 'hmr body --out {BODY}' makes it")
         return
-    body, arrays = BodyModel.load(BODY), read_body_file(BODY)
+    arrays = read_body_file(BODY)
+    pose = Poser(BodyModel(arrays))
     rng = np.random.default_rng(0)
     theta = torch.from_numpy(rng.normal(0, 0.2, (pictures, 85)).astype(np.float32))
     theta[:, :3], theta[:, 3] = torch.tensor([0.9, 0.0, 0.0]), torch.pi
@@ -86,13 +87,13 @@ def parts(pictures: int) -> None:
     def measure() -> np.ndarray:
         counts = []
         for first in range(0, pictures, 64):
-            bodies = bodies_of(theta[first : first + 64], body)
+            bodies = pose(theta[first : first + 64])
             for vertices, camera in zip(bodies.vertices, bodies.camera, strict=True):
                 drawn = part_labels(vertices, camera, view_to_image, 224, (HEIGHT, WIDTH), arrays)
                 counts.append(segmentation.confusion(pred=drawn, gt=gt))
         return np.stack(counts)
 
-    part_labels(bodies_of(theta[:1], body).vertices[0], theta[0, :3].numpy(), view_to_image, 224, (9, 9), arrays)
+    part_labels(pose(theta[:1]).vertices[0], theta[0, :3].numpy(), view_to_image, 224, (9, 9), arrays)
     counts, wall, processor = timed(measure)
     print(f"{pictures:,} pictures of {WIDTH} x {HEIGHT}, posed, drawn and counted: {wall:.1f} s ({processor:.1f})")
     print(f"pixels counted: {counts.sum():,}, of a person's: {counts[..., 1:].sum():,}")

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from hmr.body.file import read_body_file
-from hmr.body.joints import BODY_JOINTS, SMPL_24, JointSet
+from hmr.body.joints import COCOPLUS_19, SMPL_24, JointSet
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,15 @@ class BodyModel(nn.Module):
     def _arrange(self, groups: Int[Tensor, "verts"]) -> None:
         """Put vertices of a group together: those that one joint moves most are corrected by few joints."""
         order = groups.argsort(stable=True)
+        row_of_vertex, across = order.argsort(), torch.arange(3, device=order.device) * len(order)
         _hold(
             self,
-            row_of_vertex=order.argsort(),
+            place_of_coordinate=(row_of_vertex[:, None] + across).flatten(),  # (v * 3) places among (3 * v)
             ordered_template=self.v_template[order].T.contiguous(),  # (3, v)
             ordered_weights=self.skin_weights[:, order].contiguous(),
         )
         together = order.split(groups.bincount().tolist())
-        self.blends = nn.ModuleList(_Blend(self.blend_directions[..., ids]) for ids in together if len(ids))
+        self.blend = _Blend([self.blend_directions[..., ids] for ids in together if len(ids)])
 
     @classmethod
     def load(cls, path: Path) -> "BodyModel":
@@ -102,17 +103,17 @@ class BodyModel(nn.Module):
         betas, rotmat = betas.reshape(-1, 10), full_pose_rotmat.reshape(-1, 24, 3, 3)
         bend = (rotmat[:, 1:] - torch.eye(3, dtype=rotmat.dtype, device=rotmat.device)).flatten(1)  # (b, 207)
         coefficients = torch.cat((betas, bend), 1)
-        corrected = self.ordered_template + torch.cat([blend(coefficients) for blend in self.blends], -1)  # (b, 3, v)
+        corrected = self.ordered_template + self.blend(coefficients)  # (b, 3, v)
         joints_rest = self.rest_joints(betas)
         turn, place = self.skeleton(rotmat, joints_rest)
         offset = place - (turn @ joints_rest[..., None])[..., 0]
-        rigid = torch.cat((turn, offset[..., None]), -1).flatten(2)  # (b, 24, 12)
-        blended = (rigid.mT @ self.ordered_weights).unflatten(1, (3, 4))  # (b, 3, 4, v)
-        vertices = blended[:, :, 3]  # (b, 3, v)
+        rigid = torch.cat((turn.mT, offset[:, :, None]), 2).flatten(2)  # (b, 24, 12)
+        blended = (rigid.mT.flatten(0, 1) @ self.ordered_weights).unflatten(0, (betas.shape[0], 4, 3))  # (b, 4, 3, v)
+        vertices = blended[:, 3]  # (b, 3, v)
         for axis in range(3):
-            vertices = torch.addcmul(vertices, blended[:, :, axis], corrected[:, axis : axis + 1])
-        vertices = vertices.mT.index_select(1, self.row_of_vertex)
-        return PosedBody(vertices.reshape(*batch, len(self.v_template), 3), place.reshape(*batch, 24, 3))
+            vertices = torch.addcmul(vertices, blended[:, axis], corrected[:, axis : axis + 1])
+        vertices = vertices.flatten(1).index_select(1, self.place_of_coordinate)
+        return PosedBody(vertices.reshape(*batch, self.v_template.shape[0], 3), place.reshape(*batch, 24, 3))
 
     def keypoints(self, vertices: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch 19 3"]:
         """The 19 keypoints (LSP's 14, then nose, eyes, ears) regressed from posed vertices."""
@@ -120,15 +121,20 @@ class BodyModel(nn.Module):
 
 
 class _Blend(nn.Module):
-    """Shape and pose offsets of some vertices, from the coefficients that move them."""
+    """Shape and pose offsets of vertices, from the coefficients that move them; vertices come in groups."""
 
-    def __init__(self, directions: Float[Tensor, "coefficients 3 verts"]) -> None:
+    def __init__(self, groups: list[Float[Tensor, "coefficients 3 _"]]) -> None:
         super().__init__()
-        moving = directions.flatten(1).any(1).nonzero()[:, 0]
-        _hold(self, moving=moving, directions=directions[moving].flatten(1).contiguous())
+        moving = [directions.flatten(1).any(1).nonzero()[:, 0] for directions in groups]
+        self.sizes = [len(those) for those in moving]
+        _hold(self, moving=torch.cat(moving))
+        for k, (those, directions) in enumerate(zip(moving, groups, strict=True)):
+            _hold(self, **{f"directions_{k}": directions[those].flatten(1).contiguous()})
 
     def forward(self, coefficients: Float[Tensor, "b coefficients"]) -> Float[Tensor, "b 3 verts"]:
-        return (coefficients.index_select(1, self.moving) @ self.directions).unflatten(1, (3, -1))
+        moving = coefficients.index_select(1, self.moving).split(self.sizes, 1)
+        offsets = [(those @ getattr(self, f"directions_{k}")).unflatten(1, (3, -1)) for k, those in enumerate(moving)]
+        return torch.cat(offsets, -1)
 
 
 class _Skeleton(nn.Module):
@@ -191,5 +197,8 @@ def named_joints(
     keypoints: Float[Tensor, "*batch 19 3"], joints: Float[Tensor, "*batch 24 3"], wanted: JointSet
 ) -> Float[Tensor, "*batch wanted 3"]:
     """Joints of a posed body in a data set's own order: keypoints where they name the joint, else SMPL's joints."""
-    extra = [SMPL_24.index(name) for name in BODY_JOINTS.joints[keypoints.shape[-2] :]]
-    return torch.cat((keypoints, joints[..., extra, :]), -2)[..., wanted.indices_in(BODY_JOINTS), :]
+    order = [
+        COCOPLUS_19.index(joint) if joint in COCOPLUS_19.joints else len(COCOPLUS_19) + SMPL_24.index(joint)
+        for joint in wanted.joints
+    ]
+    return torch.cat((keypoints, joints), -2)[..., order, :]

@@ -49,7 +49,7 @@ class Network(nn.Module):
 
 def network_input(images: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
     """RGB bytes as the network takes them, in [-1, 1]."""
-    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def read_theta(theta: Float[Tensor, "*batch 85"]) -> Estimate:

@@ -76,16 +76,16 @@ class Pyramid(nn.Module):
         finished = self.finish(merged)
         logits = self.maps(finished)
         attention = logits.flatten(2).softmax(-1)
-        keypoints = attention @ cell_centres(*logits.shape[-2:]).to(attention)
+        keypoints = attention @ cell_centres(logits)
         values = self.values(finished).flatten(2).unflatten(1, (KEYPOINTS, _VALUES))
-        seen = (values * attention[:, :, None]).sum(-1)
+        seen = values @ attention[..., None]
         features = torch.cat((here.mean((2, 3)), seen.flatten(1), keypoints.flatten(1)), 1)
         return Located(logits, keypoints, features)
 
 
-def cell_centres(rows: int, columns: int) -> Float[Tensor, "cells 2"]:
-    """(x, y) of a map's cells in [-1, 1] over the picture, row by row."""
-    y, x = ((torch.arange(count) + 0.5) / count * 2 - 1 for count in (rows, columns))
+def cell_centres(maps: Float[Tensor, "*batch rows columns"]) -> Float[Tensor, "cells 2"]:
+    """(x, y) of the maps' cells in [-1, 1] over the picture, row by row."""
+    y, x = ((torch.arange(count).to(maps) + 0.5) / count * 2 - 1 for count in maps.shape[-2:])
     return torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], -1).flatten(0, 1)
 
 
@@ -97,7 +97,7 @@ class _Unit(nn.Module):
         self.residual = nn.Sequential(*_convolution(channels, channels), *list(_convolution(channels, channels))[:-1])
 
     def forward(self, features: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h w"]:
-        return torch.relu(features + self.residual(features))
+        return torch.relu_(features + self.residual(features))
 
 
 def _convolution(channels_in: int, channels_out: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:

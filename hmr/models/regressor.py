@@ -6,6 +6,7 @@ The state is the paper's theta, 85 numbers: camera s, tx, ty; 24 axis-angle trip
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 THETA = 85
 
@@ -40,9 +41,12 @@ class IterativeRegressor(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "iterations batch 85"]:
         """Every iteration's theta, the last one last."""
-        theta = self.start.expand(len(features), -1)
+        first, then = self.layers[0], self.layers[1:]
+        of_features, of_theta = first.weight[:, :-THETA], first.weight[:, -THETA:]
+        seen = linear(features, of_features, first.bias)  # the same in each round
+        theta = self.start.expand(features.shape[0], -1)
         thetas = []
         for _ in range(self.iterations):
-            theta = theta + self.layers(torch.cat((features, theta), 1))
+            theta = theta + then(seen + linear(theta, of_theta))
             thetas.append(theta)
         return torch.stack(thetas)

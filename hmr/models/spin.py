@@ -33,7 +33,7 @@ class SpinNetwork(ResNet):
             self.register_buffer(name, torch.zeros(1, size))
 
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "iterations batch 85"]:
-        features, count = self.encode(image), len(image)
+        features, count = self.encode(image), image.shape[0]
         pose, shape, camera = (s.expand(count, -1) for s in (self.init_pose, self.init_shape, self.init_cam))
         thetas = []
         for _ in range(ITERATIONS):

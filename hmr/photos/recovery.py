@@ -16,10 +16,9 @@ from hmr.body.model import BodyModel
 from hmr.data import augment
 from hmr.data.crop import crop_person
 from hmr.geometry.affine import compose, invert
-from hmr.geometry.rotations import axis_angle_to_rotmat
+from hmr.models.hmr import read_theta
 from hmr.photos.people import Place
 from hmr.prediction.checkpoints import Loaded
-from hmr.prediction.predictor import bodies_of
 from hmr.render.camera import Camera
 
 FAR_M = 100.0  # from here a body's own depth changes its picture by less than a hundredth
@@ -105,10 +104,11 @@ def recover(views: Sequence[tuple[np.ndarray, Place]], network: Loaded, model: B
     if not views:
         return []
     seen, to_source = zip(*(_view(image, place, network) for image, place in views), strict=True)
-    found = bodies_of(network.source(np.stack(seen)), model)
-    pose = axis_angle_to_rotmat(torch.from_numpy(np.ascontiguousarray(found.pose_axis_angle))).numpy()
-    seen_from = [View(*pair, network.image_px) for pair in zip(found.camera, to_source, strict=True)]
-    bodies = pose_bodies([view.standing for view in seen_from], pose, found.betas, model)
+    theta = network.source(np.stack(seen))
+    estimate = read_theta(theta)
+    seen_from = [View(*pair, network.image_px) for pair in zip(theta[:, :3].numpy(), to_source, strict=True)]
+    rotmat, betas = estimate.full_pose_rotmat.numpy(), estimate.betas.numpy()
+    bodies = pose_bodies([view.standing for view in seen_from], rotmat, betas, model)
     return [replace(body, view=view) for body, view in zip(bodies, seen_from, strict=True)]
 
 

@@ -27,7 +27,8 @@ class Loaded:
 def open_network(path: Path, device: torch.device) -> Loaded:
     """Load a checkpoint: .pt, .pth and .tar are in SPIN's form, others this program's. UserError for anything else."""
     if path.suffix in (".pt", ".pth", ".tar"):
-        return Loaded(NetworkSource(spin.load_spin(path), device), spin.IMAGE_PX, _SPIN_SCALE)
+        return Loaded(NetworkSource(spin.load_spin(path), device, spin.IMAGE_PX), spin.IMAGE_PX, _SPIN_SCALE)
     checkpoint = load_checkpoint(path)
     model = checkpoint.params.model
-    return Loaded(NetworkSource(checkpoint.network(), device), model.image_px, VIEW_REFERENCE_PX / model.view_px)
+    source = NetworkSource(checkpoint.network(), device, model.image_px)
+    return Loaded(source, model.image_px, VIEW_REFERENCE_PX / model.view_px)

@@ -28,7 +28,7 @@ from hmr.params import Params, load_params
 from hmr.prediction.checkpoints import open_network
 from hmr.prediction.parts import part_labels
 from hmr.prediction.pose_prior import PosePrior
-from hmr.prediction.predictor import Bodies, MeanSource, ThetaSource, batched, bodies_of
+from hmr.prediction.predictor import Bodies, MeanSource, Poser, ThetaSource, batched
 from hmr.prediction.smplify import Smplify
 from hmr.training.start import mean_start
 
@@ -168,7 +168,8 @@ def _origin(args: argparse.Namespace) -> dict[str, str]:
 
 def _predict(store: Store, source: _Source, body_path: Path, batch_size: int) -> tuple[dict[str, np.ndarray], float]:
     """All columns of predictions.h5, and the seconds that the method and the body model took."""
-    body, faces, image_px = BodyModel.load(body_path), read_body_file(body_path), source.image_px
+    body = read_body_file(body_path)
+    pose, image_px = Poser(BodyModel(body)), source.image_px
     with_parts = "part_labels_png" in store
     crop_to_image, seconds, parts = store["crop_to_image"], 0.0, []
     for batch in tqdm(list(batched(len(store), batch_size)), unit="batch", mininterval=5, disable=None):
@@ -177,12 +178,12 @@ def _predict(store: Store, source: _Source, body_path: Path, batch_size: int) ->
         to_view = augment.view_matrices(views, crop_px=int(store.attributes["crop_px"]), image_px=image_px)
         prepared = source.prepare(rows, to_view)
         began = time.perf_counter()
-        bodies = bodies_of(source.thetas(prepared), body)
+        bodies = pose(source.thetas(prepared))
         seconds += time.perf_counter() - began
         view_to_image = compose(crop_to_image[batch], invert(to_view))
         parts.append(_columns(bodies, view_to_image, image_px, source.scale))
         if with_parts:
-            drawn = [_draw_parts(store, i, bodies, k, view_to_image[k], image_px, faces) for k, i in enumerate(rows)]
+            drawn = [_draw_parts(store, i, bodies, k, view_to_image[k], image_px, body) for k, i in enumerate(rows)]
             parts[-1]["part_labels_png"] = drawn
     columns = {name: _joined([part[name] for part in parts]) for name in parts[0]} if parts else {}
     return {"sample_id": store["sample_id"], **columns}, seconds

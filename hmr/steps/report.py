@@ -22,7 +22,7 @@ from hmr.evaluation.predictions import Predictions, read_predictions
 from hmr.files import atomic_path, read_json
 from hmr.mocap.pool import open_pool
 from hmr.params import load_params, read_yaml
-from hmr.prediction.predictor import Bodies, bodies_of
+from hmr.prediction.predictor import Bodies, Poser
 from hmr.report import gallery, page
 from hmr.report.comparison import comparison
 from hmr.report.curves import Log, curves_svg
@@ -223,10 +223,11 @@ def _log(path: Path) -> Log:
 
 def _poser(path: Path) -> tuple[Callable[[np.ndarray], Bodies], np.ndarray]:
     """What turns (K, 85) camera, pose and shape into bodies, and the faces that they share."""
-    body = BodyModel.load(path)
+    body = read_body_file(path)
+    poser = Poser(BodyModel(body))
 
     def pose(theta: np.ndarray) -> Bodies:
         with reproducible(1):
-            return bodies_of(torch.from_numpy(np.ascontiguousarray(theta, np.float32)), body)
+            return poser(torch.from_numpy(np.ascontiguousarray(theta, np.float32)))
 
-    return pose, read_body_file(path)["f"]
+    return pose, body["f"]

@@ -80,7 +80,7 @@ def maps_loss(
 ) -> Float[Tensor, ""]:
     """Cross-entropy of each map with a blob round its keypoint, the mean over those that are shown."""
     rows, columns = logits.shape[-2:]
-    cells = cell_centres(rows, columns).to(logits)
+    cells = cell_centres(logits)
     apart = (gt_keypoints_norm[:, :, None] - cells) * torch.tensor((columns / 2, rows / 2)).to(logits)
     blob = (-apart.square().sum(-1) / (2 * _SPREAD_CELLS**2)).softmax(-1)
     entropy = -(blob * logits.flatten(2).log_softmax(-1)).sum(-1)

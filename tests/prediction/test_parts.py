@@ -8,7 +8,7 @@ import torch
 from hmr.body.model import BodyModel
 from hmr.evaluation.segmentation import accuracy_percent, confusion, mean_f1
 from hmr.prediction.parts import part_labels
-from hmr.prediction.predictor import bodies_of
+from hmr.prediction.predictor import Poser
 from hmr.render import Camera, rasterise
 
 VIEW_PX, SIZE_PX = 80, (150, 110)
@@ -39,7 +39,7 @@ def test_truth_as_prediction_is_right_but_for_edges(toy, toy_file, seed):
     theta = torch.from_numpy(rng.normal(0, 0.25, (1, 85))).float()
     theta[0, :4] = torch.tensor([rng.uniform(0.7, 1.1), *rng.uniform(-0.1, 0.1, 2), torch.pi])
     view_to_image = np.array([[1.4, 0, rng.uniform(-10, 5)], [0, 1.4, rng.uniform(0, 30)]])
-    bodies = bodies_of(theta, BodyModel.load(toy_file))
+    bodies = Poser(BodyModel.load(toy_file))(theta)
     vertices, camera = bodies.vertices[0].astype(float), bodies.camera[0].astype(float)
     pred = part_labels(vertices, camera, view_to_image, VIEW_PX, SIZE_PX, toy)
     gt = true_labels(vertices, camera, view_to_image, toy)

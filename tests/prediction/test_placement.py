@@ -8,7 +8,7 @@ from hmr.data import augment
 from hmr.geometry.affine import compose, invert, transform
 from hmr.prediction.parts import part_labels
 from hmr.prediction.placement import camera_in_image
-from hmr.prediction.predictor import MeanSource, bodies_of
+from hmr.prediction.predictor import MeanSource, Poser
 
 VIEW_PX = 96
 VIEW_TO_IMAGE = np.array([[2.5, 0.0, 31.0], [0.0, 2.5, -12.5]])
@@ -18,7 +18,7 @@ VIEW_TO_IMAGE = np.array([[2.5, 0.0, 31.0], [0.0, 2.5, -12.5]])
 def bodies(toy_file):
     theta = 0.2 * torch.randn(3, 85, generator=torch.Generator().manual_seed(0))
     theta[:, 0], theta[:, 3] = 0.8, torch.pi
-    return bodies_of(theta, BodyModel.load(toy_file))
+    return Poser(BodyModel.load(toy_file))(theta)
 
 
 def test_affine_maps_compose_and_invert():
