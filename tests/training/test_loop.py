@@ -123,6 +123,13 @@ def test_critics_and_encoder_do_not_train_each_other(body):
     assert all(p.grad is not None for p in state.critics.parameters())
 
 
+def test_bfloat16_costs_about_the_same_and_leaves_weights_of_32_bits(body):
+    half = dataclasses.replace(PARAMS.optimiser, precision="bfloat16")
+    rough, exact = trained(dataclasses.replace(PARAMS, optimiser=half), body), trained(PARAMS, body)
+    assert all(v.isfinite().all() and v.dtype is not torch.bfloat16 for v in rough.network.state_dict().values())
+    assert rough.log != exact.log and rough.log[0]["total"] == pytest.approx(exact.log[0]["total"], rel=0.05)
+
+
 def test_learning_rate_warms_up_and_decays():
     rates = [loop.learning_rate(PARAMS.optimiser, step) for step in range(40)]
     assert rates[0] < rates[4] == pytest.approx(2e-3) and rates[-1] == pytest.approx(2e-4, rel=0.1)
