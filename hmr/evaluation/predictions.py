@@ -37,6 +37,7 @@ class Predictions:
 
     columns: dict[str, np.ndarray]
     attributes: dict[str, Any]
+    path: Path  # of the file, to name it
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name]
@@ -83,19 +84,19 @@ def read_predictions(
     try:
         with h5py.File(path, "r") as file:
             return _read(file, path, np.asarray(sample_ids, dtype=str), needed, optional)
-    except (OSError, RuntimeError, UnicodeDecodeError):
+    except (OSError, RuntimeError, UnicodeDecodeError, KeyError):  # KeyError: a link that leads nowhere
         raise UserError(f"{path}: expected predictions in HDF5, found a broken file; {_WAY_OUT}") from None
 
 
 def _read(
     file: h5py.File, path: Path, sample_ids: np.ndarray, needed: Sequence[str], optional: Sequence[str]
 ) -> Predictions:
-    schema = file.attrs.get("schema")
-    if schema is None or not _is_text(file.get("sample_id")):
+    schema = _plain(file.attrs.get("schema"))
+    if schema is None or not _is_text(file.get("sample_id")) or "crop_to_image" in file:  # which normalized sets have
         raise UserError(
             f"{path}: expected predictions (attribute schema, text sample_id), found another file; {_WAY_OUT}"
         )
-    if schema != SCHEMA:
+    if schema not in (SCHEMA, [SCHEMA]):
         raise UserError(f"{path}: expected schema {SCHEMA}, found {schema}; make it with this version")
     if missing := [name for name in needed if name not in file]:
         raise UserError(f"{path}: expected a column {missing[0]}, found none; this benchmark needs it, {_WAY_OUT}")
@@ -105,7 +106,9 @@ def _read(
     for name, values in columns.items():
         _check_finite(values, name, sample_ids, path)
         _check_metres(values, name, path)
-    return Predictions(columns, {name: _plain(value) for name, value in file.attrs.items()})
+    attributes = {name: _plain(value) for name, value in file.attrs.items()}
+    _check_time(attributes, path)
+    return Predictions(columns, attributes, path)
 
 
 def row_order(found: Iterable[str], wanted: np.ndarray, origin: str) -> np.ndarray:
@@ -164,8 +167,19 @@ def _check_metres(values: np.ndarray, name: str, path: Path) -> None:
         )
 
 
+def _check_time(attributes: Mapping[str, Any], path: Path) -> None:
+    seconds, device = attributes.get("seconds_per_image", 0.0), attributes.get("device", "")
+    if not (isinstance(seconds, (int, float)) and 0 <= seconds < float("inf") and isinstance(device, str)):
+        raise UserError(
+            f"{path}: expected seconds_per_image as a number and device as text, found {seconds!r} and {device!r}; "
+            "write them so, or leave both out"
+        )
+
+
 def _is_text(dataset: Any) -> bool:
-    return isinstance(dataset, h5py.Dataset) and h5py.check_string_dtype(dataset.dtype) is not None
+    """Whether it is a column of text."""
+    is_column = isinstance(dataset, h5py.Dataset) and dataset.shape is not None and len(dataset.shape) == 1
+    return is_column and h5py.check_string_dtype(dataset.dtype) is not None
 
 
 def _plain(value: Any) -> Any:

@@ -196,7 +196,10 @@ def _native(predictions: Predictions, count: int) -> np.ndarray:
     """The prediction's joints in MPI-INF-3DHP's order."""
     joints = predictions["joints_3d_native_m"]
     if joints.shape[1] != count:
-        raise UserError(f"joints_3d_native_m: expected {count} joints, found {joints.shape[1]}; order as the labels'")
+        raise UserError(
+            f"{predictions.path}: joints_3d_native_m: expected {count} joints, found {joints.shape[1]}; order as the "
+            "labels'"
+        )
     return joints
 
 
@@ -302,7 +305,8 @@ def _confusion(labels: Store, predictions: Predictions, row: int, sample_id: str
     pred = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if pred is None or pred.shape != gt.shape or pred.max(initial=0) >= segmentation.CLASSES:
         found = "no picture" if pred is None else f"size {pred.shape}, ids up to {pred.max(initial=0)}"
-        raise UserError(f"{PARTS}: {sample_id}: expected a PNG of size {gt.shape} with ids 0 to 6, found {found}")
+        where = f"{predictions.path}: {PARTS}: {sample_id}"
+        raise UserError(f"{where}: expected a PNG of size {gt.shape} with ids 0 to 6, found {found}")
     return segmentation.confusion(pred=pred, gt=gt)
 
 

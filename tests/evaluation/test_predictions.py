@@ -118,3 +118,76 @@ def test_far_away_is_not_large(tmp_path):
     columns["joints_3d_m"] = columns["joints_3d_m"] + np.float32(4000)
     write_predictions(tmp_path / "p.h5", columns, {})
     read_predictions(tmp_path / "p.h5", sample_ids=IDS, needed=["joints_3d_m"])
+
+
+def without(file, name):
+    del file[name]
+    return file
+
+
+TEXT = h5py.string_dtype()
+SPOILT = {
+    "ids in a table": (
+        lambda file: without(file, "sample_id").create_dataset("sample_id", data=[list(IDS)], dtype=TEXT),
+        "text sample_id",
+    ),
+    "one text for ids": (
+        lambda file: without(file, "sample_id").create_dataset("sample_id", data="all of them", dtype=TEXT),
+        "text sample_id",
+    ),
+    "no ids": (
+        lambda file: without(file, "sample_id").create_dataset("sample_id", data=h5py.Empty(TEXT)),
+        "text sample_id",
+    ),
+    "ids as numbers": (
+        lambda file: without(file, "sample_id").create_dataset("sample_id", data=np.arange(7)),
+        "text sample_id",
+    ),
+    "a link that leads nowhere": (
+        lambda file: without(file, "joints_3d_m").__setitem__("joints_3d_m", h5py.SoftLink("/nowhere")),
+        "broken file",
+    ),
+    "a folder for a column": (lambda file: without(file, "joints_3d_m").create_group("joints_3d_m"), "found None"),
+    "axes exchanged": (
+        lambda file: without(file, "joints_3d_m").create_dataset("joints_3d_m", data=np.zeros((7, 3, 14))),
+        "expected shape 7 x 14 x 3, found .7, 3, 14.",
+    ),
+    "words for numbers": (
+        lambda file: without(file, "joints_3d_m").create_dataset("joints_3d_m", data=np.full((7, 14, 3), b"x")),
+        "expected numbers",
+    ),
+    "two schemas": (lambda file: file.attrs.__setitem__("schema", [1, 2]), "expected schema 1, found .1, 2."),
+    "a time that is none": (
+        lambda file: file.attrs.__setitem__("seconds_per_image", np.nan),
+        "seconds_per_image as a number",
+    ),
+    "a time in words": (
+        lambda file: file.attrs.__setitem__("seconds_per_image", "fast"),
+        "seconds_per_image as a number",
+    ),
+    "a device that is none": (lambda file: file.attrs.__setitem__("device", h5py.Empty("f4")), "device as text"),
+    "a normalized set": (lambda file: file.create_dataset("crop_to_image", data=np.zeros((7, 2, 3))), "another file"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_a_spoilt_file_is_refused_in_one_line_with_its_name(tmp_path, kind):
+    spoil, message = SPOILT[kind]
+    path = tmp_path / "p.h5"
+    write_predictions(path, columns_of(), {})
+    with h5py.File(path, "a") as file:
+        spoil(file)
+    with pytest.raises(UserError, match=message) as caught:
+        read_predictions(path, sample_ids=IDS, needed=["joints_3d_m"])
+    assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+
+
+def test_ids_may_be_bytes_and_columns_of_any_precision(tmp_path):
+    path, columns = tmp_path / "p.h5", columns_of()
+    with h5py.File(path, "w") as file:
+        file.attrs["schema"] = [1]
+        file["sample_id"] = IDS.astype("S14")
+        file["joints_3d_m"] = columns["joints_3d_m"].astype(">f8")
+        file["mine"] = np.arange(3)  # what nobody asks for does not matter
+    read = read_predictions(path, sample_ids=IDS, needed=["joints_3d_m"])
+    np.testing.assert_array_equal(read["joints_3d_m"], columns["joints_3d_m"])

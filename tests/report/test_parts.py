@@ -91,11 +91,11 @@ def test_monsters_are_right_in_the_picture_and_wrong_in_space():
 def test_reprojection_is_zero_for_the_labels_and_a_share_of_the_person(tmp_path):
     with open_store(labelled.lsp(tmp_path / "labels.h5")) as store:
         right = labelled.perfect(store)
-        assert reprojection_percent(store, Predictions(right, {})).max() < 1e-3
+        assert reprojection_percent(store, Predictions(right, {}, tmp_path)).max() < 1e-3
         size = np.linalg.norm(np.ptp(right["keypoints_2d_px"], axis=1), axis=1)
         moved = right | {"keypoints_2d_px": right["keypoints_2d_px"] + (0.1 * size)[:, None, None] * [0.6, 0.8]}
-        np.testing.assert_allclose(reprojection_percent(store, Predictions(moved, {})), 10.0, atol=1e-3)
-        assert np.isnan(reprojection_percent(store, Predictions({}, {}))).all()
+        np.testing.assert_allclose(reprojection_percent(store, Predictions(moved, {}, tmp_path)), 10.0, atol=1e-3)
+        assert np.isnan(reprojection_percent(store, Predictions({}, {}, tmp_path))).all()
 
 
 def test_a_mesh_comes_back_from_text_within_a_thousandth_of_a_millimetre_a_centimetre(toy):
