@@ -353,7 +353,7 @@ def _lines(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
 
 def _numbers(path: Path, number: int, words: Sequence[str], count: int) -> list[float]:
     try:
-        values = [float(word) for word in words]
+        values = [np.nan if "#" in word else float(word) for word in words]  # Windows wrote 1.#IND and 1.#QNAN
     except ValueError:
         values = []
     if len(values) != count:

@@ -175,6 +175,6 @@ class _Parser:
         if len(words) != count:
             self.fail(number, f"expected {count} numbers, found {len(words)}")
         try:
-            return [float(word) for word in words]
+            return [np.nan if "#" in word else float(word) for word in words]  # Windows wrote 1.#IND and 1.#QNAN
         except ValueError:
             self.fail(number, f"expected {count} numbers, found {' '.join(words)[:40]}")

@@ -13,9 +13,11 @@ from numpy import ndarray
 
 from hmr.errors import UserError
 from hmr.files import atomic_path
+from hmr.mocap.c3d_layout import check_layout
 
 _WAY_OUT = "fetch it again"
 _METRES = {"mm": 0.001, "cm": 0.01, "dm": 0.1, "m": 1.0, "in": 0.0254}
+_SPELT = {"": "mm", "millimeters": "mm", "millimetres": "mm", "centimeters": "cm", "meters": "m", "metres": "m"}
 # From a file's axes to ours, by the axis that points up. ASSUME: z, unless the file says so (POINT:Y_SCREEN).
 _TO_Y_UP = {"Z": np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], float), "Y": np.eye(3)}
 
@@ -33,19 +35,22 @@ def read_c3d(path: Path) -> Capture:
     """A capture. UserError for a file that is cut, holds no points, or says no unit or rate that makes sense."""
     if not Path(path).is_file():
         raise UserError(f"{path}: expected a C3D file, found nothing there; {_WAY_OUT}")
+    check_layout(path)
     try:
         content = ezc3d.c3d(str(path))
     except (OSError, RuntimeError, ValueError, IndexError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: expected a C3D file, found something else ({reason}); {_WAY_OUT}") from None
     point, points = content["parameters"]["POINT"], content["data"]["points"]
-    labels = tuple(_values(point, "LABELS") + _values(point, "LABELS2"))
+    # A parameter holds at most 255 values; what is more goes into LABELS2 and so on.
+    labels = tuple(label for number in ("", *map(str, range(2, 10))) for label in _values(point, f"LABELS{number}"))
     frames = _promised_frames(Path(path))
     if not points.shape[1] or not points.shape[2]:
         raise UserError(f"{path}: expected markers, found a C3D file without points; give one that has them")
     if points.shape[2] < frames:
         raise UserError(f"{path}: expected {frames:,} frames, found {points.shape[2]:,}: the file is cut; {_WAY_OUT}")
-    unit = str((_values(point, "UNITS") or ["mm"])[0]).strip().lower()
+    unit = str((_values(point, "UNITS") or [""])[0]).strip().strip("\0").lower()
+    unit = _SPELT.get(unit, unit)  # ASSUME: millimetres where a file does not say, as nearly all have them
     if unit not in _METRES:
         raise UserError(f"{path}: POINT:UNITS: expected {', '.join(_METRES)}, found {unit!r}; mend the file")
     rate = float(content["header"]["points"]["frame_rate"])

@@ -33,6 +33,7 @@ class MarkerBody:
     weights: Float[ndarray, "markers 24"]
     joints_m: Float[ndarray, "24 3"]
     joint_shapedirs_m: Float[ndarray, "24 3 10"]
+    other_names: dict[str, str]  # labels that stand for one of `labels` too
 
     def moved(self, offsets_m: Float[ndarray, "markers 3"]) -> "MarkerBody":
         """The same markers, each a little beside its site."""
@@ -42,6 +43,7 @@ class MarkerBody:
 @dataclass(frozen=True)
 class _Row:
     label: str
+    other_names: tuple[str, ...]
     start: str
     end: str
     along: float
@@ -83,6 +85,7 @@ def put_markers(body: Body, marker_set: str = "cmu41") -> MarkerBody:
         posedirs_m=body["posedirs"][nearest].astype(float),
         weights=body["weights"][nearest].astype(float),
         joints_m=joints,
+        other_names={name: row.label for row in rows for name in row.other_names},
         joint_shapedirs_m=np.einsum("jv,vck->jck", body["J_regressor"].astype(float), shapedirs),
     )
 
@@ -101,14 +104,21 @@ def _read_table(path: Path) -> list[_Row]:
         )
     try:
         rows = [
-            _Row(r["label"], r["from"], r["to"], float(r["along"]), (float(r["x"]), float(r["y"]), float(r["z"])))
+            _Row(*_names(r["label"]), r["from"], r["to"], float(r["along"]), tuple(float(r[axis]) for axis in "xyz"))
             for r in table
         ]
     except (TypeError, ValueError) as error:
         raise UserError(f"{path}: expected numbers under along, x, y and z ({error}); mend it") from None
-    if len({row.label for row in rows}) < len(rows) or any(not any(row.direction) for row in rows):
+    names = [name for row in rows for name in (row.label, *row.other_names)]
+    if len({*names}) < len(names) or any(not any(row.direction) for row in rows):
         raise UserError(f"{path}: expected each label once and directions that are not zero; mend it")
     return rows
+
+
+def _names(label: str) -> tuple[str, tuple[str, ...]]:
+    """A marker's label, and others that are as good, in capitals as captures are compared."""
+    first, *others = label.upper().split("|")
+    return first, tuple(others)
 
 
 def _leaves_skin(

@@ -21,7 +21,8 @@ from hmr.errors import UserError
 from hmr.mocap.asf_amc import read_amc, read_asf
 from hmr.mocap.bvh import read_bvh
 from hmr.mocap.bvh_fit import fit_bvh
-from hmr.mocap.c3d import Capture, read_c3d
+from hmr.mocap.c3d import read_c3d
+from hmr.mocap.labels import set_markers
 from hmr.mocap.marker_body import put_markers
 from hmr.mocap.marker_fit import MarkerActor, fit_actor, fit_frames
 from hmr.mocap.pool import Clip
@@ -36,7 +37,6 @@ _NO_MOTION = re.compile(r"(^|_)(shape|stagei)\.npz$")  # AMASS keeps subjects' s
 _WAY_OUT = "give .amc with .asf, .bvh, .c3d, AMASS .npz or MoSh .pkl, or folders of them"
 _CLIPS_OF_A_SUBJECT = 8  # that its shape is taken from
 _SHAPE_RATE_HZ = 10.0  # of their frames
-_MIN_KNOWN = 0.5  # of a set's markers must be in a capture
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,13 @@ class ClipReader:
         actor = self._marker_actor(source.path)
         capture = read_c3d(source.path)
         frames = resample(len(capture.points_m), capture.rate_hz, self.frame_rate_hz)
-        fitted = fit_frames(actor, self._markers(source.path, capture), capture.rate_hz, frames)
+        points, notes = set_markers(source.path, capture, self.markers, self.marker_set)
+        fitted = fit_frames(actor, points, capture.rate_hz, frames)
         if not len(fitted.frame):
             raise UserError(f"{source.path}: expected frames with enough markers, found none; fetch it again")
         rate = min(capture.rate_hz, self.frame_rate_hz)
-        return Clip(source.sequence, fitted.pose_axis_angle, actor.betas, fitted.frame, rate, fitted.fit_error_mm)
+        pose, error = fitted.pose_axis_angle, fitted.fit_error_mm
+        return Clip(source.sequence, pose, actor.betas, fitted.frame, rate, error, notes=notes)
 
     def npz(self, source: Source) -> Clip:
         """AMASS: 156 or 165 numbers a frame, of which the first 66 are SMPL's root and body.
@@ -183,36 +185,13 @@ class ClipReader:
         subject = (path.parent, path.stem.rpartition("_")[0] or path.stem)
         if subject not in self.marker_actors:
             clips = [p for p in sorted(path.parent.glob(f"{glob.escape(subject[1])}*")) if _same_subject(path, p)]
-            captures = [(clip, read_c3d(clip)) for clip in clips[:_CLIPS_OF_A_SUBJECT]]
-            thinned = [
-                self._markers(clip, capture)[resample(len(capture.points_m), capture.rate_hz, _SHAPE_RATE_HZ)]
-                for clip, capture in captures
-            ]
+            thinned = []
+            for clip in clips[:_CLIPS_OF_A_SUBJECT]:
+                capture = read_c3d(clip)
+                points, _ = set_markers(clip, capture, self.markers, self.marker_set)
+                thinned.append(points[resample(len(points), capture.rate_hz, _SHAPE_RATE_HZ)])
             self.marker_actors[subject] = fit_actor(self.markers, np.concatenate(thinned), _SHAPE_RATE_HZ)
         return self.marker_actors[subject]
-
-    def _markers(self, path: Path, capture: Capture) -> np.ndarray:
-        """The set's markers, (frames, markers, 3), NaN for those that the capture lacks. Others are left aside."""
-        columns: dict[str, int] = {}
-        for column, label in enumerate(capture.labels):
-            name = label.rpartition(":")[2].strip().upper()  # without the subject before it
-            if name in self.markers.labels and name in columns:
-                raise UserError(f"{path}: expected one person's markers, found {name} twice; export one person alone")
-            columns[name] = column
-        known = [name for name in self.markers.labels if name in columns]
-        if len(known) < _MIN_KNOWN * len(self.markers.labels):
-            unknown = ", ".join(
-                label for label in capture.labels if label.rpartition(":")[2].strip().upper() not in known
-            )
-            raise UserError(
-                f"{path}: expected the markers of set {self.marker_set} ({', '.join(self.markers.labels)}), found "
-                f"{len(known)} of them; unknown: {unknown or 'none'}; give their table as mocap.marker_set"
-            )
-        points = np.full((len(capture.points_m), len(self.markers.labels), 3), np.nan)
-        for row, name in enumerate(self.markers.labels):
-            if name in columns:
-                points[:, row] = capture.points_m[:, columns[name]]
-        return points
 
 
 def _same_subject(path: Path, other: Path) -> bool:

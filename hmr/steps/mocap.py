@@ -25,6 +25,7 @@ folders to look through.
 
   hmr mocap data/raw/mocap --body results/body/body.npz --out results/mocap/pool.h5
 """
+_NOTES = 12  # that are printed, the commonest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +50,10 @@ def run(args: argparse.Namespace) -> None:
         left_out=tally.left_out,
         weights=params.mocap.sources,
     )
-    for note, clips in tally.notes.items():
+    for note, clips in tally.notes.most_common(_NOTES):
         print(f"mocap: {clips:,} clips: {note}")
+    if len(tally.notes) > _NOTES:
+        print(f"mocap: and {len(tally.notes) - _NOTES} more such notes")
     print(f"mocap: {tally.summary()}" + ("; with mirror images twice as many" if params.mocap.mirror else ""))
 
 

@@ -130,6 +130,33 @@ def test_written_files_are_read_back(tmp_path: Path) -> None:
     np.testing.assert_allclose(again.ends_m[:, order], pose_skeleton(skeleton, channels).ends_m, atol=1e-3)
 
 
+def test_what_cmus_files_have_besides_changes_nothing(tmp_path: Path) -> None:
+    """Windows' ends of lines, blank lines, comments in the middle, small exponents, sections that nobody needs."""
+    skeleton, unit = read_asf(files(tmp_path)[0])
+    channels = read_amc(files(tmp_path)[1], skeleton, unit)
+    asf = ASF.replace(":bonedata", ":documentation\n   made by VICON\n\n:bonedata").replace(
+        "axis 0 0 0 ", "axis 0 7e-016 0 "
+    )
+    asf = asf.replace("    limits (-160.0 20.0)", "    limits (-160.0 20.0)\n           (-70.0 70.0)\n    bodymass 1")
+    amc = (
+        "#!OML:ASF F:\\VICON\n"
+        + AMC.replace("upper 0", "upper -0.0e+000  ").replace("\n2\n", "\n\n# here\n2\n")
+        + "\n\n"
+    )
+    (tmp_path / "01.asf").write_bytes((asf + ":skin <none>\n").replace("\n", "\r\n").encode())
+    (tmp_path / "01_01.amc").write_bytes(amc.replace("\n", "\r\n").encode())
+    other, other_unit = read_asf(tmp_path / "01.asf")
+    assert other_unit == unit and other.names == skeleton.names
+    np.testing.assert_array_equal(read_amc(tmp_path / "01_01.amc", other, other_unit), channels)
+    np.testing.assert_allclose(other.offsets_m, skeleton.offsets_m)
+
+
+def test_numbers_that_windows_could_not_write_are_not_finite(tmp_path: Path) -> None:
+    asf, amc = files(tmp_path, amc=AMC.replace("upper 90", "upper -1.#IND"))
+    channels = read_amc(amc, *read_asf(asf))
+    assert np.isfinite(channels).all(1).tolist() == [True, False]
+
+
 def test_angles_come_back_from_rotations() -> None:
     rng = np.random.default_rng(3)
     skeleton = random_skeleton(rng)
