@@ -2,7 +2,7 @@
 
     python benchmarks/train.py posing            keypoints alone, forward and backward, against smplx with all vertices
     python benchmarks/train.py step [PRESET]     a whole training step against the plain form written out below
-    python benchmarks/train.py loader [VARIANT]  preparing batches against using them, and waiting for them
+    python benchmarks/train.py loader [VARIANT]  preparing batches and validation against training on them, and waiting
 
 Needs results/body/body.npz; `loader` needs the sets and the pool that a run has made as well. Networks have random
 weights. Times are of the process, not of the clock, so other work on the machine counts little; the two sides take
@@ -37,9 +37,10 @@ from hmr.models.hmr import Network, network_input, read_theta
 from hmr.params import TrainParams, load_params, training_inputs
 from hmr.steps.preset import PRESETS
 from hmr.training import loop
-from hmr.training.inputs import batches_of, real_bodies
+from hmr.training.inputs import batches_of, real_bodies, watched
 from hmr.training.objective import RealBodies, encoder_weights
 from hmr.training.start import mean_start
+from hmr.training.validation import Validation, bodies_of
 
 BODY, POOL, SETS = Path("results/body/body.npz"), Path("results/mocap/pool.h5"), Path("results/normalize")
 CPU = torch.device("cpu")
@@ -240,24 +241,27 @@ _FORMS = {"once": False, "thrice": True}
 def loader(variant: str, steps: int) -> None:
     """Preparing batches, once from disk and once from what is kept in memory, against training on them."""
     params = load_params().variant(variant)
-    batches = batches_of([SETS / f"{name}-train.h5" for name in training_inputs(params)], params)
+    data = [SETS / f"{name}-train.h5" for name in training_inputs(params)]
+    batches = batches_of(data, params)
     pool = open_pool(POOL)
     body = BodyModel.load(BODY).for_keypoints()
     state, draw = loop.new_state(params, mean_start(pool, params.model.view_px), CPU), real_bodies(pool, params, CPU)
     objective, weights = loop.paper_objective(params, body, draw), encoder_weights(params)
-    spent: dict[str, list[float]] = {"from disk": [], "kept": [], "step": []}
+    validation = Validation.of(watched(data, params), bodies_of(body), params, CPU)
+    spent: dict[str, list[float]] = {"from disk": [], "kept": [], "step": [], "validation": []}
     for number in range(steps + 2):
         for what, call in (
             ("from disk", lambda n=number: batches[n]),
             ("kept", lambda n=number: batches[n]),
             ("step", lambda n=number: loop.step(state, params, objective, weights, batches[n], CPU)),
+            ("validation", lambda: validation.figures(state.network)),
         ):
             began = time.process_time()
             call()
             spent[what].append(time.process_time() - began)
         state.step += 1
     size = params.optimiser.batch_size
-    disk, kept, stepping = (statistics.median(times[2:]) for times in spent.values())
+    disk, kept, stepping, looking = (statistics.median(times[2:]) for times in spent.values())
     stepping -= kept  # the batch is prepared once more in it
     print(f"training:               {size / stepping:7.0f} images/s")
     print(f"loader, first epoch:    {size / disk:7.0f} images/s   {stepping / disk:.1f} times")
@@ -267,6 +271,8 @@ def loader(variant: str, steps: int) -> None:
     )
     mean = kept + read * (disk - kept)
     print(f"loader, whole training: {size / mean:7.0f} images/s   {stepping / mean:.1f} times; {read:.0%} are decoded")
+    if every := params.validation.every_steps:
+        print(f"validation:             {looking * 1e3:7.0f} ms         {looking / (every * stepping):.1%} of the time")
     waiting, working, began = 0.0, 0.0, time.perf_counter()
     for number, batch in enumerate(iterate(batches, first=0, workers=1)):
         waited = time.perf_counter() - began

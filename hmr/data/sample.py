@@ -16,7 +16,7 @@ def _unknown_point() -> np.ndarray:
 class Sample:
     """A person in an image with all that the data set says about it. Missing numbers are NaN, missing arrays None."""
 
-    sample_id: str  # stable, says where the sample came from
+    sample_id: str  # stable, says where the sample came from: SET/PICTURE or SET/PICTURE/PERSON unless it has a subject
     load_image: Callable[[], np.ndarray]  # BGR uint8 (H, W, 3), as OpenCV decodes and encodes; raises UserError if none
     keypoints_2d_px: np.ndarray  # (19, 2) in the source image
     visible: np.ndarray  # (19,) bool: labelled and to be counted
