@@ -2,7 +2,8 @@
 joints on each person, and the box goes around these.
 
 The first network sees 224 pixels and people who fill half of them and more, so it looks at the picture through windows:
-all of it, halves, and quarters where these showed someone new. Constants and the order of the networks' numbers are
+all of it, halves, and quarters where these showed someone new. What would be too large or too small for its window is
+a mistake. Constants and the order of the networks' numbers are
 those of MediaPipe's graphs pose_detection_cpu and pose_landmark_cpu; what differs is marked.
 """
 
@@ -29,6 +30,7 @@ _SAME_HEAD = 0.3  # intersection over union
 _PARTS = (1, 2, 4)  # a window's side is this part of the picture's longer side
 _SEEN_PX = max(_PARTS) * _HEADS_PX  # of the longer side: more does not reach the networks
 _LEAST_WINDOW_PX = 64
+_PERSON_IN_WINDOW = (0.125, 1.25)  # a box's diagonal in sides of the window; larger people are a larger window's
 _AROUND = 1.25  # the second network sees this times the circle that the first draws around a person
 _SHOULDERS, _EARS = [11, 12], [7, 8]
 _LIMBS = [*range(11, 17), *range(23, 29)]  # shoulders, elbows, wrists; hips, knees, ankles
@@ -76,11 +78,13 @@ class BlazePose:
         answers = [self._heads_in(image, *window) for window in _windows(image.shape[:2], parts)]
         if not answers:
             return
+        least, most = np.array(_PERSON_IN_WINDOW) * (max(image.shape[:2]) / parts)
         scores, points = (np.concatenate(values) for values in zip(*answers, strict=True))
         for score, (_, _, hips, top) in _merged(scores, points):
             sure, joints = self._joints_of(image, hips, top)
-            if sure >= _SURE:
-                yield score * sure, _around(joints)
+            box = _around(joints)
+            if sure >= _SURE and least <= np.hypot(*box[2:]) and (parts == 1 or np.hypot(*box[2:]) <= most):
+                yield score * sure, box
 
     def _heads_in(self, image: np.ndarray, x: int, y: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n,), and points (n, 4, 2): middle and size of the head's box, middle of the hips, and the top of a

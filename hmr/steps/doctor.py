@@ -12,9 +12,11 @@ import torch
 from hmr.body.file import read_body_file
 from hmr.catalogue import DATASETS, Dataset
 from hmr.data.store import open_store
+from hmr.download.blazepose import FOLDER
 from hmr.errors import UserError
 from hmr.files import MANIFEST, read_json
 from hmr.params import Params, load_params
+from hmr.photos.detectors import open_detector
 
 _PACKAGES = ("torch", "numpy", "opencv-contrib-python-headless", "snakemake", "dvc", "smplx")
 
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--normalized", type=Path, default=Path("results/normalize"), metavar="DIR", help="where normalized sets lie"
     )
     parser.add_argument("--body", type=Path, default=Path("results/body/body.npz"), metavar="FILE", help="body file")
+    parser.add_argument("--detector", type=Path, default=FOLDER, metavar="DIR", help="what hmr detector made")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="FILE", help="parameters")
 
 
@@ -38,6 +41,7 @@ def run(args: argparse.Namespace) -> None:
         f"Data (source: {params.download.source})": data(args.raw, params),
         "Normalized samples": samples(args.normalized),
         "Body": body(args.body, params),
+        "People in your own pictures": people(args.detector),
         "Disk": disk(Path()),
     }
     for title, lines in sections.items():
@@ -117,6 +121,15 @@ def body(path: Path, params: Params) -> Iterator[str]:
         return
     try:
         yield f"{path}: found, {read_body_file(path)['v_template'].shape[0]} vertices"
+    except UserError as error:
+        yield str(error)
+
+
+def people(folder: Path) -> Iterator[str]:
+    """Who would look for people, and how to get somebody better."""
+    try:
+        detector, advice = open_detector(folder)
+        yield advice or f"found by {detector.name}"
     except UserError as error:
         yield str(error)
 
