@@ -121,9 +121,10 @@ def recall(folder: Path, networks: Path) -> None:
     """Of people of LSP-extended, one and several in a picture: how many are found, and how well."""
     people = labelled(folder)
     order = np.random.default_rng(0).permutation(len(people))
-    groups = {"all": [(image, [joints]) for image, joints in people]}
-    for name, upright in (("upright", True), ("in other poses", False)):
-        groups[name] = [(image, [joints]) for image, joints in people if is_upright(joints) == upright]
+    groups = {
+        name: [(image, [joints]) for image, joints in people if is_upright(joints) == upright]
+        for name, upright in (("upright", True), ("in other poses", False))
+    }
     for rows, columns in SIDE_BY_SIDE:
         size = rows * columns
         parts = [order[k : k + size] for k in range(0, len(order) - size + 1, size)]
