@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hmr.errors import UserError
@@ -21,6 +21,8 @@ class Dataset:
     citation: str
     files: tuple[str, ...]  # what belongs in its raw folder, as the owners name it
     paper_samples: Mapping[str, int]  # by split, what the paper's code or protocol counts; a split may be missing
+    # By split, whose videos are read side by side, a job for each; a split that is not here is read in one go.
+    subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 DATASETS = {
@@ -80,6 +82,7 @@ DATASETS = {
             "mosh/S*/*_cam*_aligned.pkl (optional: SMPL truth, withdrawn by its owners)",
         ),
         paper_samples={"train": 312_188},
+        subjects={"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")},
     ),
     "mpi_inf_3dhp": Dataset(
         title="MPI-INF-3DHP",
@@ -96,6 +99,8 @@ DATASETS = {
             "mpi_inf_3dhp_test_set/TS[1-6]/annot_data.mat",
         ),
         paper_samples={"train": 147_221, "test": 2_929},
+        # ASSUME: the paper trains its final models on all eight subjects; its code, as we do, keeps S8 for tuning.
+        subjects={"train": ("S1", "S2", "S3", "S4", "S5", "S6", "S7")},
     ),
 }
 

@@ -18,8 +18,8 @@ PARAMS = NormalizeParams(
 )
 
 
-def read(dataset, raw, split="train"):
-    entries = list(reader_of(dataset)(raw, split, PARAMS))
+def read(dataset, raw, split="train", **only):
+    entries = list(reader_of(dataset)(raw, split, PARAMS, **only))
     return [e for e in entries if isinstance(e, Sample)], [e for e in entries if isinstance(e, Rejected)]
 
 

@@ -5,9 +5,10 @@ at a time in any order. All columns have a row per sample; what a sample lacks i
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -74,30 +75,64 @@ class Counts:
 
 
 def write_store(
-    path: Path, samples: Iterable[Sample | Rejected], *, attributes: Mapping[str, Any], params: NormalizeParams
+    path: Path,
+    samples: Iterable[Sample | Rejected],
+    *,
+    attributes: Mapping[str, Any],
+    params: NormalizeParams,
+    part: bool = False,
 ) -> Counts:
     """Crop every sample and write the store, whole or not at all.
 
     `attributes` are the data set's root attributes (dataset, split, source, licence, raw_sha256, and joint_names
     where samples have joints of their own); the rest is added here. Raises UserError when no sample is left or when
-    more than `params.max_quarantine_fraction` of them are broken.
+    more than `params.max_quarantine_fraction` of them are broken; of a `part`, to be joined with others, the whole
+    will be asked that.
     """
+    rows = (entry if isinstance(entry, Rejected) else _row(entry, params) for entry in samples)
+    return _write(path, rows, _root_attributes(attributes, params), None if part else params)
+
+
+def join_stores(path: Path, parts: Sequence[Path], params: NormalizeParams) -> Counts:
+    """The parts one after another as one store, a few hundred rows in memory; whole or not at all.
+
+    Raises UserError where they are not parts of the same, and as `write_store` does for the whole.
+    """
+    with ExitStack() as opened:
+        first, *others = stores = [opened.enter_context(open_store(part)) for part in parts]
+        for other in others:
+            if odd := sorted(n for n, value in first.attributes.items() if other.attributes.get(n) != value):
+                raise UserError(
+                    f"{other.path}: expected a part of the same store as {first.path}, found another"
+                    f" {', '.join(odd)}; normalize both again"
+                )
+        entries = chain.from_iterable(chain(store.left_out(), store.rows()) for store in stores)
+        return _write(path, entries, first.attributes, params)
+
+
+def _write(
+    path: Path,
+    entries: Iterable[dict[str, Any] | Rejected],
+    attributes: Mapping[str, Any],
+    checked_by: NormalizeParams | None,
+) -> Counts:
+    """Rows, and what was left out, as one file."""
     counts = Counts()
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
-        for name, value in sorted(_root_attributes(attributes, params).items()):
+        for name, value in sorted(attributes.items()):
             file.attrs[name] = value
         kept, left_out = _Table(file, _columns(attributes)), _Table(_group(file, "quarantine"), _QUARANTINE)
-        for entry in samples:
-            outcome = entry if isinstance(entry, Rejected) else _row(entry, params)
-            if isinstance(outcome, Rejected):
-                (counts.bad if outcome.bad else counts.filtered)[outcome.kind] += 1
-                left_out.append({"sample_id": outcome.sample_id, "reason": outcome.reason, "bad": outcome.bad})
+        for entry in entries:
+            if isinstance(entry, Rejected):
+                (counts.bad if entry.bad else counts.filtered)[entry.kind] += 1
+                left_out.append({"sample_id": entry.sample_id, "reason": entry.reason, "bad": entry.bad})
             else:
                 counts.kept += 1
-                kept.append(outcome)
+                kept.append(entry)
         kept.flush()
         left_out.flush()
-        _check(counts, path, params)
+        if checked_by is not None:
+            _check(counts, path, checked_by)
     return counts
 
 
@@ -276,11 +311,18 @@ class Store:
             raise UserError(f"{self.path}: expected part labels, found none; only LSP's test split has them")
         return _decoded(self._file["part_labels_png"][index], cv2.IMREAD_UNCHANGED, self.path, index)
 
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Every sample's columns as they are stored, pictures undecoded, a few hundred read at a time."""
+        return _rows_of({name: self._file[name] for name in self._file if name in self})
+
+    def left_out(self) -> Iterator[Rejected]:
+        """The samples that were left out, a few hundred read at a time."""
+        rows = _rows_of(self._file["quarantine"])
+        return (Rejected(row["sample_id"], row["reason"], bool(row["bad"])) for row in rows)
+
     def quarantine(self) -> list[Rejected]:
-        """The samples that were left out."""
-        group = self._file["quarantine"]
-        ids, reasons = group["sample_id"].asstr()[:], group["reason"].asstr()[:]
-        return [Rejected(*entry) for entry in zip(ids, reasons, group["bad"][:].tolist(), strict=True)]
+        """All samples that were left out."""
+        return list(self.left_out())
 
     def close(self) -> None:
         self._file.close()
@@ -290,6 +332,14 @@ class Store:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+
+def _rows_of(columns: Mapping[str, h5py.Dataset]) -> Iterator[dict[str, Any]]:
+    readable = {n: column.asstr() if h5py.check_string_dtype(column.dtype) else column for n, column in columns.items()}
+    for start in range(0, len(columns["sample_id"]), _ROWS):
+        block = {name: column[start : start + _ROWS] for name, column in readable.items()}
+        for row in zip(*block.values(), strict=True):
+            yield dict(zip(block, row, strict=True))
 
 
 def open_store(path: Path) -> Store:

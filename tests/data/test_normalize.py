@@ -1,8 +1,10 @@
 import json
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import scipy.io
 
 from hmr.__main__ import main
@@ -54,6 +56,23 @@ def test_users_mistakes_are_one_line_and_leave_nothing(tmp_path, capsys):
         assert normalize(raw, tmp_path / "out.h5", split) == 2
         assert capsys.readouterr().err.strip().splitlines()[-1].startswith("hmr normalize: ")
     assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("lsp_extended --split train", "expected either --raw FOLDER or --join PART"),
+        ("lsp_extended --split train --raw raw --join a.h5", "expected either --raw FOLDER or --join PART"),
+        ("lsp_extended --split train --raw raw --subject S1", "--subject: .*read in one go.*found S1"),
+        ("human36m --split test --raw raw --subject S1", r"--subject: .*\(S9, S11\), found S1"),
+        ("human36m --split test --join none.h5", "none.h5: expected a normalized data set, found nothing there"),
+    ],
+)
+def test_parts_that_cannot_be_are_one_line(tmp_path, monkeypatch, capsys, words, expected):
+    write_raw(tmp_path / "raw")
+    monkeypatch.chdir(tmp_path)
+    assert main(["normalize", *words.split(), "--out", "out.h5", "--params", str(PARAMS)]) == 2
+    assert re.search(expected, capsys.readouterr().err) and not (tmp_path / "out.h5").exists()
 
 
 def test_a_manifest_that_is_no_mapping_is_the_users_mistake(tmp_path):

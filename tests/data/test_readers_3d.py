@@ -12,7 +12,8 @@ from raw_files import brightness, named, read, write_image, write_video
 from scipy.spatial.transform import Rotation
 
 from hmr.body.joints import HUMAN36M_32, LSP_14, MPI_INF_3DHP_17, MPI_INF_3DHP_28
-from hmr.data.readers.mpi_inf_3dhp import CAMERAS, inside, moved
+from hmr.data.readers.human36m import SUBJECTS
+from hmr.data.readers.mpi_inf_3dhp import CAMERAS, TRAIN_SUBJECTS, inside, moved
 from hmr.data.sample import fault
 from hmr.errors import UserError
 
@@ -88,6 +89,11 @@ def test_human36m_frames_labels_and_pictures_belong_together(human36m):
         np.testing.assert_array_equal(sample.principal_px, PRINCIPAL)
         assert sample.action == "Directions" and sample.frame % 5 == 0 and fault(sample) is None
     assert [s.frame for s in samples[:5]] == [0, 5, 10, 15, 20]
+
+
+def test_human36m_subject_by_subject_is_all_of_it(human36m):
+    one_by_one = [s for name in SUBJECTS["train"] for s in read("human36m", human36m[0], subject=name)[0]]
+    assert [s.sample_id for s in one_by_one] == [s.sample_id for s in read("human36m", human36m[0])[0]]
 
 
 def test_human36m_leaves_out_the_broken_video(human36m):
@@ -180,6 +186,12 @@ def test_mpi_training_frames(tmp_path):
         assert abs(float(sample.load_image().mean()) - brightness(frame)) < 5
         assert sample.focal_px == 1501 + camera
         np.testing.assert_array_equal(sample.principal_px, [31.5, 23.5])
+
+
+def test_mpi_training_subject_by_subject_is_all_of_it(tmp_path):
+    write_mpi_train(tmp_path)
+    one_by_one = [s for name in TRAIN_SUBJECTS for s in read("mpi_inf_3dhp", tmp_path, subject=name)[0]]
+    assert [s.sample_id for s in one_by_one] == [s.sample_id for s in read("mpi_inf_3dhp", tmp_path)[0]]
 
 
 def test_motion_is_counted_from_the_last_chosen_frame():

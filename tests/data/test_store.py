@@ -11,7 +11,7 @@ from raw_files import PARAMS
 
 from hmr.body.joints import COCOPLUS_19
 from hmr.data.sample import Rejected, Sample
-from hmr.data.store import open_store, write_store
+from hmr.data.store import join_stores, open_store, write_store
 from hmr.errors import UserError
 from hmr.geometry.affine import transform
 
@@ -66,8 +66,8 @@ def broken(k):
     return replace(plain(k), load_image=unreadable)
 
 
-def write(path, samples, **attributes):
-    return write_store(path, iter(samples), attributes={**ATTRIBUTES, **attributes}, params=PARAMS)
+def write(path, samples, part=False, **attributes):
+    return write_store(path, iter(samples), attributes={**ATTRIBUTES, **attributes}, params=PARAMS, part=part)
 
 
 def test_what_goes_in_comes_out(tmp_path):
@@ -184,6 +184,41 @@ def test_what_the_methods_rules_leave_out_does_not_stop_the_run(tmp_path):
 def test_nothing_to_keep_is_an_error(tmp_path):
     with pytest.raises(UserError, match="found none to keep"):
         write(tmp_path / "a.h5", [Rejected("lsp/1", "moved less than 200 mm", bad=False)])
+
+
+def test_parts_joined_are_what_one_pass_writes(tmp_path):
+    entries = [broken(k) if k % 50 == 7 else full(k) if k < 280 else plain(k) for k in range(300)]
+    cuts = [entries[:270], entries[270:280], [broken(400)], [], entries[280:]]
+    parts = [tmp_path / f"part{k}.h5" for k in range(len(cuts))]
+    for path, part in zip(parts, cuts, strict=True):
+        write(path, part, part=True, joint_names=["a"] * 17)
+    at_once = write(tmp_path / "whole.h5", [*entries[:280], broken(400), *entries[280:]], joint_names=["a"] * 17)
+    joined = join_stores(tmp_path / "joined.h5", parts, PARAMS)
+    assert joined == at_once and joined.kept == 294
+    with open_store(tmp_path / "joined.h5") as a, open_store(tmp_path / "whole.h5") as b:
+        assert a.attributes == b.attributes and a.quarantine() == b.quarantine()
+        pairs = list(zip(a.rows(), b.rows(), strict=True))
+    assert len(pairs) == 294 and all(row.keys() == other.keys() for row, other in pairs)
+    for row, other in pairs:
+        for name in row:
+            np.testing.assert_array_equal(row[name], other[name])
+
+
+def test_whether_too_much_is_broken_is_asked_of_the_whole(tmp_path):
+    parts = [tmp_path / "a.h5", tmp_path / "b.h5"]
+    write(parts[0], [broken(0), broken(1)], part=True)
+    write(parts[1], [plain(k) for k in range(20)], part=True)
+    assert join_stores(tmp_path / "joined.h5", parts, PARAMS).bad.total() == 2
+    with pytest.raises(UserError, match="at most 20% broken"):
+        join_stores(tmp_path / "other.h5", [*[parts[0]] * 3, parts[1]], PARAMS)
+    assert not (tmp_path / "other.h5").exists()
+
+
+def test_parts_of_different_stores_are_not_joined(tmp_path):
+    write(tmp_path / "a.h5", [plain(0)], part=True)
+    write(tmp_path / "b.h5", [plain(1)], part=True, raw_sha256="1" * 64)
+    with pytest.raises(UserError, match=r"b.h5: expected a part of the same store as .*a.h5, found another raw_sha256"):
+        join_stores(tmp_path / "joined.h5", [tmp_path / "a.h5", tmp_path / "b.h5"], PARAMS)
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.9])

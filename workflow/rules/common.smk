@@ -63,6 +63,17 @@ def reader_code(wildcards):
     return code("normalize", f"hmr.data.readers.{wildcards.dataset}")
 
 
+def subject_parts(wildcards):
+    """The parts of a split that is read subject by subject."""
+    subjects = DATASETS[wildcards.dataset].subjects.get(wildcards.split, ())
+    return [f"results/normalize/{wildcards.dataset}-{wildcards.split}-{subject}.h5" for subject in subjects]
+
+
+def parts_or_raw(wildcards, input):
+    """What `hmr normalize` makes a split from."""
+    return ["--join", *input.parts] if input.parts else ["--raw", f"data/raw/{wildcards.dataset}"]
+
+
 def training_data(wildcards):
     """The normalized sets that a variant trains on."""
     names = training_inputs(params.variant(wildcards.variant))
@@ -113,6 +124,7 @@ studio_amounts = plain["download"]["studio"] if studio else {}  # official data 
 wildcard_constraints:
     dataset="|".join([*DATASETS, "mocap"]),
     split="train|test",
+    subject=r"S\d+",
     variant="|".join([*variants, *BASELINES]),
     benchmark="|".join(BENCHMARKS),
 

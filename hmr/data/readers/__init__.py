@@ -1,16 +1,15 @@
 """One file per data set: its official raw layout in, samples out.
 
-`read(raw, split, params)` yields samples in a stable order and, for each person that it leaves out, why.
+`read(raw, split, params)` yields samples in a stable order and, for each person that it leaves out, why. Where the
+catalogue names a split's `subjects`, the reader takes one of them as well: `read(raw, split, params, subject=...)`.
 """
 
 import importlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from hmr.data.sample import Rejected, Sample
-from hmr.params import NormalizeParams
 
-Reader = Callable[[Path, str, NormalizeParams], Iterator[Sample | Rejected]]
+Reader = Callable[..., Iterator[Sample | Rejected]]
 
 
 def reader_of(dataset: str) -> Reader:

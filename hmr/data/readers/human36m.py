@@ -15,6 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hmr.body.joints import HUMAN36M_32, LSP_14
+from hmr.catalogue import DATASETS
 from hmr.data.readers.extent import box_center, box_diagonal
 from hmr.data.readers.raw import loaded, need, video_frames
 from hmr.data.sample import Rejected, Sample, keypoints_19
@@ -23,7 +24,7 @@ from hmr.params import NormalizeParams
 from hmr.unpickle import read_pickle
 
 DATASET = "human36m"
-SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
+SUBJECTS = DATASETS[DATASET].subjects
 TOY_ACTION = "_ALL"  # calibration takes, listed in metadata.xml among the actions
 # The owners' releases spell two actions in two ways, and a release's metadata.xml may differ from its files.
 SPELLINGS = (("TakingPhoto", "Photo"), ("WalkingDog", "WalkDog"))  # the second is ours
@@ -62,14 +63,14 @@ class Metadata:
     lenses: dict[str, Lens]  # by camera, in the order of their indices
 
 
-def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
-    """Every n-th frame of every take and camera of the split's subjects."""
+def read(raw: Path, split: str, params: NormalizeParams, subject: str | None = None) -> Iterator[Sample | Rejected]:
+    """Every n-th frame of every take and camera of the split's subjects, or of one of them."""
     metadata = read_metadata(need(raw / "metadata.xml", DATASET))
-    for subject in SUBJECTS[split]:
-        need(raw / subject, DATASET)
-        for take in metadata.takes.get(subject, []):
+    for name in [subject] if subject else SUBJECTS[split]:
+        need(raw / name, DATASET)
+        for take in metadata.takes.get(name, []):
             for index, camera in enumerate(metadata.lenses):
-                yield from _video(raw, subject, take, index, camera, metadata.lenses[camera], params)
+                yield from _video(raw, name, take, index, camera, metadata.lenses[camera], params)
 
 
 def _video(

@@ -1,6 +1,6 @@
 """MPI-INF-3DHP: eight training subjects filmed by fourteen cameras, six test sequences of pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import scipy.io
 
 from hmr.body.joints import LSP_14, MPI_INF_3DHP_17, MPI_INF_3DHP_28
+from hmr.catalogue import DATASETS
 from hmr.data.readers.extent import box_center, box_diagonal
 from hmr.data.readers.raw import lazily, load_bgr, loaded, need, video_frames
 from hmr.data.sample import Rejected, Sample, keypoints_19
@@ -16,8 +17,7 @@ from hmr.errors import UserError
 from hmr.params import NormalizeParams
 
 DATASET = "mpi_inf_3dhp"
-# ASSUME: the paper trains its final models on all eight subjects; its code, which we follow, keeps S8 for tuning.
-TRAIN_SUBJECTS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7")
+TRAIN_SUBJECTS = DATASETS[DATASET].subjects["train"]
 SEQUENCES = ("Seq1", "Seq2")
 CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)  # those at chest height
 MIN_INSIDE = 8  # of 14 joints within the picture
@@ -36,13 +36,13 @@ ACTIVITIES = {
 }
 
 
-def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
-    """Frames of the training videos, or the valid pictures of the test sequences."""
-    return _train(raw, params) if split == "train" else _test(raw)
+def read(raw: Path, split: str, params: NormalizeParams, subject: str | None = None) -> Iterator[Sample | Rejected]:
+    """Frames of the training videos, all or one subject's, or the valid pictures of the test sequences."""
+    return _train(raw, params, [subject] if subject else TRAIN_SUBJECTS) if split == "train" else _test(raw)
 
 
-def _train(raw: Path, params: NormalizeParams) -> Iterator[Sample | Rejected]:
-    for subject in TRAIN_SUBJECTS:
+def _train(raw: Path, params: NormalizeParams, subjects: Sequence[str]) -> Iterator[Sample | Rejected]:
+    for subject in subjects:
         for sequence in SEQUENCES:
             folder = need(raw / subject / sequence, DATASET)
             labels = _train_labels(need(folder / "annot.mat", DATASET))
