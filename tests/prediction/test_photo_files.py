@@ -15,6 +15,7 @@ from hmr.body.model import BodyModel
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.models.hmr import Network, start_theta
 from hmr.params import load_params, to_plain
+from hmr.photos.detectors import Upright
 from hmr.steps.preset import PRESETS
 from hmr.training.checkpoint import save_checkpoint
 
@@ -108,6 +109,16 @@ def test_a_box_moves_with_the_picture_and_so_does_the_body(predict, picture, tmp
     a, b = said(tmp_path / "out", "a"), said(tmp_path / "out", "b")
     assert_same_body(a, b)
     np.testing.assert_allclose(a["keypoints_2d_px"] - b["keypoints_2d_px"], np.tile((left, up), (19, 1)), atol=1e-3)
+
+
+def test_who_found_the_people_is_written_beside_every_body(predict, picture, tmp_path, monkeypatch):
+    photo = saved(tmp_path / "a.png", picture)
+    monkeypatch.setattr(Upright, "__call__", lambda *_: np.array([[100.0, 100, 60, 90]]))
+    assert predict(photo, "--find") == predict(photo, out=tmp_path / "told") == 0
+    for out, who in (("out", Upright.name), ("told", "nobody: where they are was said")):
+        about = json.loads((tmp_path / out / "about.json").read_text())
+        assert about == json.loads((tmp_path / out / "a.json").read_text())["network"]
+        assert about["people_found_by"] == who
 
 
 def test_people_in_one_picture_are_seen_one_by_one(predict, picture, tmp_path):
