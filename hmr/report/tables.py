@@ -261,7 +261,8 @@ def _time_note(layout: _Layout, metrics: Metrics) -> tuple[str, ...]:
     note = (f"Time: network and body model, on {', '.join(devices)}.",) if devices else ()
     if all(timed[0].key in entry for entry in found) and found:
         return note
-    return (*note, f"Time: {DASH} was not measured; `hmr predict-set --time` measures it.")
+    kept = f"Time: {DASH} was not stored, since two runs would then differ"
+    return (*note, f"{kept}; the logs of predictions tell it (`grep -r image logs/predict`).")
 
 
 def _data_note(name: str, original: str) -> tuple[str, ...]:

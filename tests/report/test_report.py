@@ -68,7 +68,7 @@ def test_official_data_go_by_their_own_name(tmp_path):
 def test_time_that_was_not_measured_has_a_footnote(tmp_path):
     assert report(tmp_path, evaluate=[metrics_file(tmp_path, "paired", "lsp-segmentation", fg_f1=0.5)]) == 0
     text = (tmp_path / "report" / "tables.md").read_text()
-    assert row_of(text, "Table 4", "**HMR**")[4] == "–" and "`hmr predict-set --time` measures it" in text
+    assert row_of(text, "Table 4", "**HMR**")[4] == "–" and "`grep -r image logs/predict`" in text
 
 
 def test_another_programs_predictions_without_bodies_are_left_out_of_the_gallery(everything, tmp_path):
