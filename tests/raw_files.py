@@ -28,6 +28,13 @@ def write_image(path, value=128, size=(120, 100)):
     cv2.imwrite(str(path), np.full((size[1], size[0], 3), value, np.uint8))
 
 
+def touch_all(paths):
+    """Empty files, for readers that look for all of theirs before they open one."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
 def named(points, joints):
     """A sample's 2D labels from a data set's own joints, matched by name one at a time."""
     expected = np.full((19, 2), np.nan)

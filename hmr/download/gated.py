@@ -60,22 +60,20 @@ def _shortest(raw: Path, pattern: str) -> str:
 
 def _human36m(raw: Path) -> Iterator[str]:
     """Each take's files by name if metadata.xml is there to tell them."""
+    everyone = (*human36m.SUBJECTS["train"], *human36m.SUBJECTS["test"])
     yield "metadata.xml"
     if (raw / "metadata.xml").is_file():
         with suppress(UserError):  # the reader says what is wrong with it
-            yield from [path.relative_to(raw).as_posix() for path in human36m.files_of(raw)]
-    for subject in (*human36m.SUBJECTS["train"], *human36m.SUBJECTS["test"]):
+            metadata = human36m.read_metadata(raw / "metadata.xml")
+            yield from [path.relative_to(raw).as_posix() for path in human36m.files_of(raw, metadata, everyone)]
+    for subject in everyone:
         yield f"{subject}/Videos/*.mp4"
         yield f"{subject}/MyPoseFeatures/D3_Positions_mono/*.cdf"
         yield f"{subject}/MyPoseFeatures/D2_Positions/*.cdf"
 
 
 def _mpi_inf_3dhp(raw: Path) -> Iterator[str]:
-    for subject in mpi_inf_3dhp.TRAIN_SUBJECTS:
-        for sequence in mpi_inf_3dhp.SEQUENCES:
-            folder = f"{subject}/{sequence}"
-            yield from (f"{folder}/annot.mat", f"{folder}/camera.calibration")
-            yield from (f"{folder}/imageSequence/video_{camera}.avi" for camera in mpi_inf_3dhp.CAMERAS)
+    yield from (path.relative_to(raw).as_posix() for path in mpi_inf_3dhp.train_files(raw))
     tests = mpi_inf_3dhp.test_folder(raw).relative_to(raw).as_posix()
     for sequence in mpi_inf_3dhp.TEST_SEQUENCES:
         folder = f"{tests}/{sequence}"

@@ -13,10 +13,11 @@ import pytest
 import scipy.io
 from data.test_readers import coco_person, write_coco
 from data.test_readers_3d import write_human36m, write_mpi_train
-from raw_files import PARAMS, read, write_image
+from raw_files import PARAMS, read, touch_all, write_image
 
 from hmr.__main__ import main
 from hmr.data.readers import reader_of
+from hmr.data.readers.mpi_inf_3dhp import train_files
 from hmr.data.readers.raw import load_bgr
 from hmr.data.store import open_store, write_store
 from hmr.errors import UserError
@@ -150,6 +151,7 @@ def as_matlab_73(path, name="joints"):
 )
 def test_matlab_files_of_the_newer_version_are_refused(tmp_path, dataset, name):
     (tmp_path / "images").mkdir()
+    touch_all(train_files(tmp_path))
     as_matlab_73(tmp_path / name)
     with pytest.raises(UserError, match=f"{name}: expected") as caught:
         read(dataset, tmp_path)

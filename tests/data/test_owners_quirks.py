@@ -13,9 +13,10 @@ import pytest
 import scipy.io
 from data.test_readers import coco_person, write_coco
 from data.test_readers_3d import CAMERA_NAMES, write_metadata, write_mpi_test
-from raw_files import brightness, named, read, write_image, write_video
+from raw_files import PARAMS, brightness, named, read, write_image, write_video
 
 from hmr.body.joints import LSP_14, MPI_INF_3DHP_28, MPII_16
+from hmr.data.readers import reader_of
 from hmr.data.readers.human36m import read_metadata
 from hmr.data.readers.mpi_inf_3dhp import swap_back
 from hmr.data.readers.raw import load_bgr
@@ -96,6 +97,8 @@ def test_each_missing_file_of_human36m_is_named_by_the_table(photos, tmp_path):
     gone = [raw / "S5/Videos/Photo 1.60457274.mp4", raw / "S1/MyPoseFeatures/D2_Positions/Photo.54138969.cdf"]
     for path in gone:
         path.unlink()
+    with pytest.raises(UserError, match="found nothing there"):  # before any of S1's videos is read
+        next(reader_of("human36m")(raw, "train", PARAMS))
     with pytest.raises(UserError) as caught:
         gated.check(raw, "human36m")
     named = str(caught.value).partition("; register")[0].partition("missing ")[2].split(", ")

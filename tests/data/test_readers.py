@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 import scipy.io
-from raw_files import named, read, write_image
+from raw_files import named, read, touch_all, write_image
 
 from hmr.body.joints import COCO_17, COCOPLUS_19, HUMAN36M_32, LSP_14, MPI_INF_3DHP_17, MPI_INF_3DHP_28, MPII_16
 from hmr.data.readers.coco import mask_px
+from hmr.data.readers.mpi_inf_3dhp import train_files
 from hmr.errors import UserError
 
 
@@ -335,8 +336,9 @@ def test_an_empty_folder_is_the_users_mistake(tmp_path, dataset, split):
 )
 @pytest.mark.parametrize("content", [b"", b"hello", b"{}", bytes(300)])
 def test_broken_labels_are_the_users_mistake(tmp_path, dataset, name, content):
-    for folder in ("images/train2014", "S1/Seq1", "annotations"):
+    for folder in ("images/train2014", "annotations"):
         (tmp_path / folder).mkdir(parents=True)
+    touch_all(train_files(tmp_path))
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=name) as caught:
         read(dataset, tmp_path)

@@ -66,7 +66,10 @@ class Metadata:
 def read(raw: Path, split: str, params: NormalizeParams, subject: str | None = None) -> Iterator[Sample | Rejected]:
     """Every n-th frame of every take and camera of the split's subjects, or of one of them."""
     metadata = read_metadata(need(raw / "metadata.xml", DATASET))
-    for name in [subject] if subject else SUBJECTS[split]:
+    subjects = (subject,) if subject else SUBJECTS[split]
+    for path in files_of(raw, metadata, subjects):  # rather than hours later
+        need(path, DATASET)
+    for name in subjects:
         need(raw / name, DATASET)
         for take in metadata.takes.get(name, []):
             for index, camera in enumerate(metadata.lenses):
@@ -112,10 +115,9 @@ def _video(
         )
 
 
-def files_of(raw: Path) -> Iterator[Path]:
-    """Every file of `metadata.xml`'s takes that the readers of both splits want, there or not."""
-    metadata = read_metadata(raw / "metadata.xml")
-    for subject in (subject for split in SUBJECTS.values() for subject in split):
+def files_of(raw: Path, metadata: Metadata, subjects: tuple[str, ...]) -> Iterator[Path]:
+    """Every file of the subjects' takes that the reader wants, there or not."""
+    for subject in subjects:
         for take in metadata.takes.get(subject, []):
             for camera in metadata.lenses:
                 if (subject, take.action, take.trial, camera) not in BROKEN:

@@ -41,13 +41,24 @@ def read(raw: Path, split: str, params: NormalizeParams, subject: str | None = N
     return _train(raw, params, [subject] if subject else TRAIN_SUBJECTS) if split == "train" else _test(raw)
 
 
-def _train(raw: Path, params: NormalizeParams, subjects: Sequence[str]) -> Iterator[Sample | Rejected]:
+def train_files(raw: Path, subjects: Sequence[str] = TRAIN_SUBJECTS) -> Iterator[Path]:
+    """Every file of training subjects that the reader wants, there or not."""
     for subject in subjects:
         for sequence in SEQUENCES:
-            folder = need(raw / subject / sequence, DATASET)
-            labels = _train_labels(need(folder / "annot.mat", DATASET))
+            folder = raw / subject / sequence
+            yield from (folder / "annot.mat", folder / "camera.calibration")
+            yield from (folder / "imageSequence" / f"video_{camera}.avi" for camera in CAMERAS)
+
+
+def _train(raw: Path, params: NormalizeParams, subjects: Sequence[str]) -> Iterator[Sample | Rejected]:
+    for path in train_files(raw, subjects):  # rather than hours later
+        need(path, DATASET)
+    for subject in subjects:
+        for sequence in SEQUENCES:
+            folder = raw / subject / sequence
+            labels = _train_labels(folder / "annot.mat")
             swap_back(labels, SWAPPED.get((subject, sequence)))
-            lenses = read_calibration(need(folder / "camera.calibration", DATASET))
+            lenses = read_calibration(folder / "camera.calibration")
             for camera in CAMERAS:
                 keypoints_px, joints_mm = (labels[name][camera] for name in ("annot2", "annot3"))
                 yield from _video(folder, subject, sequence, camera, keypoints_px, joints_mm, lenses, params)
@@ -64,7 +75,7 @@ def _video(
     params: NormalizeParams,
 ) -> Iterator[Sample | Rejected]:
     """One camera's frames, in order; the video is decoded straight through."""
-    path = need(folder / "imageSequence" / f"video_{camera}.avi", DATASET)
+    path = folder / "imageSequence" / f"video_{camera}.avi"
     prefix = f"mpi_inf_3dhp/{subject}/{sequence}/video_{camera}"
     lsp_px, lsp_mm = (values[:, LSP_14.indices_in(MPI_INF_3DHP_28)] for values in (keypoints_px, joints_mm))
     moving = moved(lsp_mm, params.mpi_inf_3dhp_motion_mm)
