@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation
 from hmr.errors import UserError
 
 _CHANNELS = tuple(f"{axis}{kind}" for axis in "xyz" for kind in ("position", "rotation"))
+_TOO_LARGE = 1e12  # for any length or angle: as good as not finite
 _WAY_OUT = "export it again"
 
 
@@ -129,6 +130,8 @@ class _Parser:
                 opened.pop()
             elif key == "OFFSET" and opened:
                 numbers = self._numbers(number, rest.split(), 3)
+                if not np.isfinite(numbers).all():
+                    self.fail(number, f"expected an OFFSET of finite numbers, found {rest}")
                 if opened[-1] is not None:
                     self.offsets[opened[-1]] = numbers
             elif key == "CHANNELS" and opened and opened[-1] is not None:
@@ -175,6 +178,7 @@ class _Parser:
         if len(words) != count:
             self.fail(number, f"expected {count} numbers, found {len(words)}")
         try:
-            return [np.nan if "#" in word else float(word) for word in words]  # Windows wrote 1.#IND and 1.#QNAN
+            values = [np.nan if "#" in word else float(word) for word in words]  # Windows wrote 1.#IND and 1.#QNAN
         except ValueError:
             self.fail(number, f"expected {count} numbers, found {' '.join(words)[:40]}")
+        return [value if abs(value) < _TOO_LARGE else np.nan for value in values]

@@ -118,7 +118,7 @@ def make_actor(skeleton: Skeleton, metres_per_unit: float, body: RestJoints, ori
             f"{origin}: expected CMU's bones, found no {', '.join(missing[:4])}; only such skeletons are read"
         )
     lengths_m = np.linalg.norm(skeleton.offsets_m, axis=-1)
-    if flat := [name for name in ENDS_AT.values() if not lengths_m[skeleton.index(name)] > 0]:
+    if flat := [name for name in ENDS_AT.values() if not 0 < lengths_m[skeleton.index(name)] < np.inf]:
         raise UserError(f"{origin}: bone {flat[0]!r}: expected a length above zero, found none; fetch it again")
     betas = fit_betas(rest_points(skeleton), body)
     return Actor(skeleton, metres_per_unit, betas, body.at(betas))

@@ -253,6 +253,7 @@ Frame Time: 0.05
         (lambda t: t.replace("CHANNELS 3 Zr", "CHANNELS 3 Xr", 1), "at most once"),
         (lambda t: t.replace("CHANNELS 3 Zr", "CHANNELS 3 Wr", 1), "at most once"),
         (lambda t: t.replace("OFFSET 0.000000", "OFFSET x", 1), "expected 3 numbers, found x"),
+        (lambda t: t.replace("OFFSET 0.000000", "OFFSET 1e999", 1), "OFFSET of finite numbers"),
         (lambda t: t.replace("Frame Time: 0.0", "Frame Time: -0.0"), "Frame Time above zero"),
         (lambda t: t.replace("Frame Time: 0.03333333", "Frame Time: 0"), "Frame Time above zero"),
         (lambda t: t.replace("MOTION", "ROOT other\n{\n}\nMOTION"), "one ROOT"),
