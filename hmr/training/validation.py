@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hmr.body.model import BodyModel
-from hmr.data.loader import Batch
+from hmr.data.loader import Batch, Part
 from hmr.geometry.alignment import similarity_align
 from hmr.geometry.cameras import weak_perspective
 from hmr.losses import centred
@@ -49,7 +49,7 @@ def keypoints_of(network: nn.Module, batch: Batch) -> Seen:
 
 @dataclass(frozen=True)
 class Validation:
-    """Samples that were set aside, a batch for each set that has any, and how often to look at them."""
+    """Samples that were set aside, in batches, and how often to look at them."""
 
     batches: Sequence[Batch]
     look: Look
@@ -58,8 +58,10 @@ class Validation:
 
     @classmethod
     def of(cls, batches: Sequence[Batch], look: Look, params: TrainParams, device: torch.device) -> "Validation":
-        """As the parameters want it, on the device of the network."""
-        return cls([b.to(device) for b in batches], look, params.model.view_px, params.validation.every_steps)
+        """As the parameters want it, on the device of the network, at most a step's pictures at a time."""
+        size = params.optimiser.batch_size
+        parts = [b.part(Part(k, n)) for b in batches for n in [-(-len(b.image) // size)] for k in range(n)]
+        return cls([b.to(device) for b in parts], look, params.model.view_px, params.validation.every_steps)
 
     def is_due(self, before: int, step: int, last: int) -> bool:
         """Whether a multiple of `every_steps`, or the end, lies between two rows of the curve."""

@@ -80,6 +80,13 @@ def test_figures_are_those_of_the_benchmarks():
     assert figures == pytest.approx({PREFIX + name: value for name, value in expected.items()}, rel=1e-5)
 
 
+def test_batches_are_cut_to_a_step_s_size_which_changes_no_figure(body):
+    whole, network = watch(bodies_of(body)), loop.new_state(PARAMS, torch.zeros(85), CPU).network
+    cut = Validation.of(whole.batches, bodies_of(body), PARAMS, CPU)
+    assert [len(batch.image) for batch in cut.batches] == [8] * 6
+    assert cut.figures(network) == pytest.approx(whole.figures(network), rel=1e-5)
+
+
 def test_without_3d_sets_or_bodies_keypoints_alone_are_measured(body):
     only_2d = Validation([all_of(with_3d=False)], bodies_of(body), 160, 10)
     unpaired = trained(dataclasses.replace(PARAMS, datasets_3d=()), body, validation=only_2d)
