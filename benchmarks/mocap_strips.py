@@ -20,6 +20,8 @@ from hmr.body.model import BodyModel
 from hmr.files import write_json
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap.asf_amc import pose_skeleton, read_amc
+from hmr.mocap.bvh import read_bvh
+from hmr.mocap.bvh_fit import fit_bvh
 from hmr.mocap.c3d import read_c3d
 from hmr.mocap.pool import Clip
 from hmr.mocap.retarget import SHARED_JOINTS, shared_points
@@ -65,6 +67,8 @@ def points_of(reader: ClipReader, source: Source, clip: Clip) -> np.ndarray | No
         actor = reader.actors[skeleton_of(source.path)]
         channels = read_amc(source.path, actor.skeleton, actor.metres_per_unit)[clip.frame]
         return shared_points(pose_skeleton(actor.skeleton, channels), actor.skeleton)
+    if suffix == ".bvh":
+        return fit_bvh(read_bvh(source.path), clip.frame, reader.body, source.path).points_m
     return None
 
 

@@ -46,10 +46,11 @@ _SNAP_DEG = 5.0
 
 @dataclass(frozen=True)
 class BvhFit:
-    """A clip's poses, its actor's betas, and what had to be guessed, in words."""
+    """A clip's poses, its actor's betas, where the shared joints were, and what had to be guessed, in words."""
 
     betas: Float[ndarray, "10"]
     found: Retargeted
+    points_m: Float[ndarray, "frames shared 3"]  # y up
     note: str
 
 
@@ -87,10 +88,10 @@ def fit_bvh(motion: Bvh, frames: Int[ndarray, "n"], body: RestJoints, origin: ob
     to_smpl = stand.upright @ (rotations @ np.swapaxes(rest_turns, -1, -2)) @ stand.upright.T @ stand.facing.T
     world = _smpl_turns(to_smpl, joints) @ alignments(rest_joints, rest)
     shared = [name for name in SHARED_JOINTS if name in joints]
-    points = np.stack([place for name, place in _points(places, joints).items() if name in shared], 1)
-    found = fit_pose(world, shared, metres * points @ stand.upright.T, rest_joints)
+    points = metres * np.stack(list(_points(places, joints).values()), 1) @ stand.upright.T
+    found = fit_pose(world, shared, points, rest_joints)
     where = "" if stand.frame is None else "; bones' turns from the frame that stands most as SMPL's rest pose does"
-    return BvhFit(betas, found, f"BVH lengths taken as {unit}, by the legs{where}")
+    return BvhFit(betas, found, points, f"BVH lengths taken as {unit}, by the legs{where}")
 
 
 def name_joints(names: tuple[str, ...], origin: object) -> dict[str, tuple[int, ...]]:
