@@ -81,6 +81,27 @@ def test_lost_markers_are_zeros_or_have_a_residual_below_zero(tmp_path: Path) ->
     assert np.argwhere(lost).tolist() == [[4, 1], [5, 2]]
 
 
+def test_points_as_scaled_integers(tmp_path: Path) -> None:
+    """As older systems wrote them: 16 bits a number, cameras and residual in the fourth, -1 where a marker is lost."""
+    path = written(tmp_path / "a.c3d")
+    whole, scale = path.read_bytes(), np.float32(0.1)
+    data = 512 * (int.from_bytes(whole[16:18], "little") - 1)
+    places = np.frombuffer(whole[data : data + 24 * 5 * 16], "<f4").reshape(24, 5, 4)
+    numbers = np.rint(np.dstack((places[..., :3] / scale, np.full((24, 5), 0x0302)))).astype("<i2")
+    numbers[7, 2, 3] = -1
+    head = bytearray(whole[:data])
+    head[12:16] = scale.tobytes()
+    at = head.index(b"SCALE") + 9  # after the name, the offset, the type and no dimensions
+    head[at : at + 4] = scale.tobytes()
+    path.write_bytes(bytes(head) + numbers.tobytes())
+    read = read_c3d(path)
+    assert np.argwhere(np.isnan(read.points_m).all(2)).tolist() == [[7, 2]]
+    np.testing.assert_allclose(np.delete(read.points_m, 7, 0), np.delete(POINTS, 7, 0), atol=6e-5)
+    path.write_bytes(bytes(head) + numbers[:20].tobytes())
+    with pytest.raises(UserError, match="expected 24 frames, found 20: the file is cut"):
+        read_c3d(path)
+
+
 def test_more_labels_than_one_parameter_holds(tmp_path: Path) -> None:
     labels = tuple(f"M{k}" for k in range(600))
     points = np.random.default_rng(1).normal(0, 0.5, (3, 600, 3))
