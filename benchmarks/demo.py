@@ -19,6 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect, sync_playwright
 
 from hmr.demo.server import HOST, make_server
+from hmr.download.blazepose import FOLDER
 from hmr.photos.looker import Looker
 from hmr.steps.demo import recovered
 
@@ -92,7 +93,7 @@ def look(page: Page, photo: Path, out: Path) -> None:
 
 def main(photo: str, out: str) -> None:
     Path(out).mkdir(parents=True, exist_ok=True)
-    looker = Looker.open(None, Path("results/body/body.npz"), "cpu", finds=True)
+    looker = Looker.open(None, Path("results/body/body.npz"), "cpu", FOLDER)
     server = make_server(lambda content, box: recovered(content, box, looker), 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     complaints: list[str] = []

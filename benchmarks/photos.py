@@ -6,7 +6,8 @@ Needs a trained project in the current folder. The photo is taken as it is, many
 of 1920 x 1080 with one person. Seconds are told twice: as passed, and as the processor was busy, which other work on
 the machine does not change. LSP-extended's folder (images/, joints.mat) makes the second part: how many of its people
 are found, beside the box around their labelled joints, alone and with others in one picture, by OpenCV's detector and
-by BlazePose where `hmr detector` has put it. Expect half a minute, and two for the second part.
+by BlazePose where `hmr detector` has put it; and how near the bodies' joints are to the labelled ones, as the network
+says and as `--fit` has them. Expect half a minute, and four for the second part.
 """
 
 import json
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -22,11 +24,14 @@ import numpy as np
 import scipy.io
 
 from hmr.download.blazepose import FOLDER
+from hmr.params import load_params
 from hmr.photos.detectors import Detector, Upright, open_detector
+from hmr.photos.looker import Fit, Looker
 from hmr.photos.motion import iou
 
 PHOTOS, FRAMES, LABELLED = 21, 100, 150
 SIDE_BY_SIDE, TILE_PX = ((1, 2), (2, 2), (2, 4)), 300
+NEAR = (0.2, 0.5)  # parts of the torso's length
 FOUND = 0.4  # intersection over union with the box around the joints
 HMR = (sys.executable, "-m", "hmr")
 
@@ -159,8 +164,33 @@ def count(detector: Detector, name: str, pictures: list[tuple[np.ndarray, list[n
     )
 
 
+def nearness(folder: Path) -> None:
+    """How many labelled joints of LSP-extended's people a body's lie by, where the box is told."""
+    if open_detector(FOLDER)[1]:
+        return
+    fit = Fit(Path("results/mocap/pool.h5"), load_params(Path("params.yaml")).predict.smplify)
+    looker = Looker.open(None, Path("results/body/body.npz"), "cpu", FOLDER, find=False, fit=fit)
+    lookers = {"network": replace(looker, fitter=None), "fitted": looker}
+    people = labelled(folder)
+    for name, upright in (("upright", True), ("in other poses", False)):
+        group = [(image, joints) for image, joints in people if is_upright(joints) == upright]
+        for who, eyes in lookers.items():
+            near, began = [], time.process_time()
+            for image, joints in group:
+                (body,) = eyes.bodies(image, np.array([[*joints.min(0), *np.ptp(joints, axis=0)]]))
+                off = np.linalg.norm(body.standing.project(body.keypoints_3d_m)[:14] - 0.5 - joints, axis=1)
+                torso = np.linalg.norm(joints[[2, 3]].mean(0) - joints[[8, 9]].mean(0))
+                near.append([(off < part * torso).mean() for part in NEAR])
+            busy = (time.process_time() - began) / len(group)
+            shares = ", ".join(
+                f"{100 * s:.0f} % within {p} torsos" for s, p in zip(np.mean(near, 0), NEAR, strict=True)
+            )
+            print(f"{name}, {len(group)} people, {who}: {shares}; {busy:.3f} s busy a person")
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
         speed(Path(sys.argv[1]), Path(temporary))
     if len(sys.argv) > 2:
         recall(Path(sys.argv[2]), FOLDER)
+        nearness(Path(sys.argv[2]))

@@ -16,6 +16,12 @@ _MEASURED = (
 )
 
 
+EXPECT_OF_FITS = (
+    "Limbs lie where BlazePose sees them; how deep they are is a guess from poses that people take. Size in metres and"
+    " distance are those of a plausible body: one picture does not tell them."
+)
+
+
 def newest_checkpoint(results: Path) -> Path:
     """The network in RESULTS/train that was written last. UserError where none was.
 
@@ -50,13 +56,17 @@ def about(checkpoint: Path, body: Path, body_source: str, people_found_by: str) 
 
 
 def summary(told: dict[str, Any]) -> str:
-    """The same for the terminal, in four lines."""
+    """The same for the terminal, a line for each thing."""
     trained = told["trained_on"] if isinstance(told["trained_on"], str) else ", ".join(told["trained_on"])
     measured = told["measured"] if isinstance(told["measured"], str) else "; ".join(told["measured"])
-    return (
-        f"network: {told['variant']} ({told['checkpoint']}, {told['checkpoint_sha256'][:12]}), trained on: {trained}\n"
-        f"measured: {measured}\nexpect: {told['expect']}\npeople found by: {told['people_found_by']}"
-    )
+    lines = [
+        f"network: {told['variant']} ({told['checkpoint']}, {told['checkpoint_sha256'][:12]}), trained on: {trained}",
+        f"measured: {measured}",
+        *([f"fitted by: {told['fitted_by']}"] if "fitted_by" in told else []),
+        f"expect: {told['expect']}",
+        f"people found by: {told['people_found_by']}",
+    ]
+    return "\n".join(lines)
 
 
 def _is_network(checkpoint: Path) -> bool:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -20,7 +21,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
+from hmr.body.joints import COCOPLUS_19
 from hmr.download.blazepose import HEADS, JOINTS, WHEEL, check_networks
+from hmr.photos.people import Place
 
 _HEADS_PX = 224
 _GRIDS = ((28, 2), (14, 2), (7, 6))  # cells a side, and how many answers each cell gives
@@ -34,6 +37,12 @@ _PERSON_IN_WINDOW = (0.125, 1.5)  # a box's diagonal, in sides of the window; la
 _AROUND = 1.25  # the second network sees this times the circle that the first draws around a person
 _SHOULDERS, _EARS = [11, 12], [7, 8]
 _LIMBS = [*range(11, 17), *range(23, 29)]  # shoulders, elbows, wrists; hips, knees, ankles
+_ROWS = {"nose": 0, "left_eye": 2, "right_eye": 5, "left_ear": 7, "right_ear": 8} | {
+    f"{side}_{joint}": first + (side == "right")
+    for joint, first in {"shoulder": 11, "elbow": 13, "wrist": 15, "hip": 23, "knee": 25, "ankle": 27}.items()
+    for side in ("left", "right")
+}
+_CIRCLE = 0.62  # of a person's diagonal is the radius of their circle
 # The head's top lies beyond the ears by this part of their way from the shoulders: the median of 739 people of
 # LSP-extended, other ones than those on which the detector is measured.
 _TOP = 0.61
@@ -41,6 +50,27 @@ _SAME_PERSON = 0.6  # of the smaller box lies within the other. Not MediaPipe's,
 
 
 Network = Callable[[Float[ndarray, "side side 3"]], Sequence[ndarray]]
+
+
+@dataclass(frozen=True)
+class Joints:
+    """What the second network says of one person, in pixels of the picture."""
+
+    sure: float  # that somebody is there
+    joints_px: np.ndarray  # (33, 2) in MediaPipe's order
+    visible: np.ndarray  # (33,) how surely each is in sight
+    hips_px: np.ndarray  # (2,) middle of the hips
+    top_px: np.ndarray  # (2,) of a circle around them that holds the person
+
+    def keypoints_19(self) -> tuple[Float[ndarray, "19 2"], Float[ndarray, "19"]]:
+        """The method's keypoints, and how far each counts. Neck and head's top follow from shoulders and ears."""
+        shoulders, ears = self.joints_px[_SHOULDERS].mean(0), self.joints_px[_EARS].mean(0)
+        points = {name: self.joints_px[row] for name, row in _ROWS.items()}
+        points |= {"neck": shoulders, "head_top": ears + _TOP * (ears - shoulders)}
+        counts = {name: self.visible[row] for name, row in _ROWS.items()}
+        counts |= {"neck": self.visible[_SHOULDERS].min(), "head_top": self.visible[_EARS].max()}
+        order = COCOPLUS_19.joints
+        return np.array([points[name] for name in order]), np.array([counts[name] for name in order])
 
 
 class BlazePose:
@@ -81,10 +111,10 @@ class BlazePose:
         least, most = np.array(_PERSON_IN_WINDOW) * (max(image.shape[:2]) / parts)
         scores, points = (np.concatenate(values) for values in zip(*answers, strict=True))
         for score, (_, _, hips, top) in _merged(scores, points):
-            sure, joints = self._joints_of(image, hips, top)
-            box = _around(joints)
-            if sure >= _SURE and least <= np.hypot(*box[2:]) and (parts == 1 or np.hypot(*box[2:]) <= most):
-                yield score * sure, box
+            seen = self._joints_of(image, hips, top)
+            box = _around(seen.joints_px)
+            if seen.sure >= _SURE and least <= np.hypot(*box[2:]) and (parts == 1 or np.hypot(*box[2:]) <= most):
+                yield score * seen.sure, box
 
     def _heads_in(self, image: np.ndarray, x: int, y: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n,), and points (n, 4, 2): middle and size of the head's box, middle of the hips, and the top of a
@@ -102,15 +132,30 @@ class BlazePose:
         points[:, [0, 2, 3]] += x, y
         return 1 / (1 + np.exp(-logits.ravel()[sure])), points
 
-    def _joints_of(self, image: np.ndarray, hips: np.ndarray, top: np.ndarray) -> tuple[float, np.ndarray]:
-        """How sure it is that somebody is there, and joints (33, 2) in pixels of the picture."""
+    def joints_at(self, image: UInt8[ndarray, "h w 3"], place: Place) -> Joints | None:
+        """The joints of somebody at a place, whichever way up; None where nobody is seen.
+
+        Looked at from four sides, then along the person; MediaPipe knows the way from its first network.
+        """
+        sides = [np.array((np.sin(turn), -np.cos(turn))) for turn in np.arange(4) * np.pi / 2]
+        radius = _CIRCLE * place.person_px
+        seen = [self._joints_of(image, place.center_px, place.center_px + radius * side) for side in sides]
+        best = max(seen, key=lambda joints: joints.sure)
+        along = self._joints_of(image, best.hips_px, best.top_px)
+        best = along if along.sure >= _SURE else best
+        return best if best.sure >= _SURE else None
+
+    def _joints_of(self, image: np.ndarray, hips: np.ndarray, top: np.ndarray) -> Joints:
+        """What the second network says of a person whose circle goes through `top`."""
         up = (top - hips) * (2 * _AROUND / _JOINTS_PX)  # a pixel of the view, upwards along the person
         turn = np.array([[-up[1], -up[0]], [up[0], -up[1]]])
         to_image = np.column_stack((turn, hips - turn @ np.full(2, (_JOINTS_PX - 1) / 2)))
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         view = cv2.warpAffine(image, to_image, (_JOINTS_PX, _JOINTS_PX), flags=flags)
         joints, sure, *_ = self._joints(view / np.float32(255))
-        return float(sure.item()), joints.reshape(-1, 5)[:33, :2] @ turn.T + to_image[:, 2]
+        rows = joints.reshape(-1, 5).astype(np.float64)
+        points = rows[:, :2] @ turn.T + to_image[:, 2]
+        return Joints(float(sure.item()), points[:33], 1 / (1 + np.exp(-rows[:33, 3])), points[33], points[34])
 
 
 class _Interpreted:

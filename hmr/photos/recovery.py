@@ -79,6 +79,7 @@ class Body:
     keypoints_3d_m: np.ndarray  # (19, 3)
     joints_24_m: np.ndarray  # (24, 3)
     view: View | None = None  # None where the motion of a video was smoothed
+    fitted: bool = False  # to joints seen in the picture, in place of what the network says
 
 
 def pose_bodies(
@@ -104,9 +105,15 @@ def recover(views: Sequence[tuple[np.ndarray, Place]], network: Loaded, model: B
     if not views:
         return []
     seen, to_source = zip(*(_view(image, place, network) for image, place in views), strict=True)
-    theta = network.source(np.stack(seen))
+    return bodies_in_views(network.source(np.stack(seen)), to_source, network.image_px, model)
+
+
+def bodies_in_views(
+    theta: Float[torch.Tensor, "n 85"], to_image: Sequence[np.ndarray], image_px: int, model: BodyModel
+) -> list[Body]:
+    """Bodies from the 85 numbers of views of `image_px` a side, and maps (2, 3) from their pixels to the pictures'."""
     estimate = read_theta(theta)
-    seen_from = [View(*pair, network.image_px) for pair in zip(theta[:, :3].numpy(), to_source, strict=True)]
+    seen_from = [View(*pair, image_px) for pair in zip(theta[:, :3].numpy(), to_image, strict=True)]
     rotmat, betas = estimate.full_pose_rotmat.numpy(), estimate.betas.numpy()
     bodies = pose_bodies([view.standing for view in seen_from], rotmat, betas, model)
     return [replace(body, view=view) for body, view in zip(bodies, seen_from, strict=True)]

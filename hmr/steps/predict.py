@@ -23,11 +23,12 @@ from hmr.device import reproducible
 from hmr.download.blazepose import FOLDER
 from hmr.errors import UserError
 from hmr.files import atomic_path
+from hmr.params import load_params
 from hmr.photos import formats, maps, motion, people, pictures
 from hmr.photos.about import summary
-from hmr.photos.looker import Looker
+from hmr.photos.looker import Fit, Looker
 from hmr.photos.reading import Video, files_of, is_video, names_of, open_video, read_picture
-from hmr.photos.recovery import Body, focal_px, pose_bodies, recover
+from hmr.photos.recovery import Body, focal_px, pose_bodies
 from hmr.prediction.predictor import batched
 
 _HELP = """
@@ -41,6 +42,7 @@ stand upright looks for them, and misses nearly all others. Or say --tight if ea
 person, or where people are by --boxes.
 
   hmr predict photo.jpg --out bodies
+  hmr predict photo.jpg --out bodies --fit                 # limbs where BlazePose sees them, by SMPLify
   hmr predict holiday/ walk.mp4 --out bodies --maps
   hmr predict beach.jpg --boxes boxes.json --out bodies    # {"beach.jpg": [[x, y, width, height], ...]}
   hmr predict beach.jpg --boxes beach_keypoints.json ...   # OpenPose's or COCO's JSON, or a folder of OpenPose's
@@ -88,6 +90,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--boxes", type=Path, help="JSON that says where people are: own form, OpenPose's, COCO's")
     where.add_argument("--tight", action="store_true", help="each picture is cropped closely around one person")
     parser.add_argument("--detector", type=Path, default=FOLDER, help=f"what hmr detector made; default {FOLDER}")
+    parser.add_argument("--fit", action="store_true", help="fit bodies to the joints that BlazePose sees, by SMPLify")
+    parser.add_argument("--mocap", type=Path, default=Path("results/mocap/pool.h5"), help="poses that --fit may take")
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="SMPLify's settings, for --fit")
     parser.add_argument("--maps", action="store_true", help="also depth, body parts and UV (pictures only)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
@@ -129,7 +134,9 @@ def _steady(device: torch.device) -> contextlib.AbstractContextManager[None]:
 
 def _tools(args: argparse.Namespace) -> Tools:
     boxes = people.read_boxes(args.boxes) if args.boxes else None
-    looker = Looker.open(args.checkpoint, args.body, args.device, None if args.tight or args.boxes else args.detector)
+    fit = Fit(args.mocap, load_params(args.params).predict.smplify) if args.fit else None
+    find = not (args.tight or args.boxes)
+    looker = Looker.open(args.checkpoint, args.body, args.device, args.detector, find=find, fit=fit)
     if looker.advice:
         print(f"hmr predict: {looker.advice}", file=sys.stderr)
     return Tools(looker, boxes, args.tight, args.maps, args.out)
@@ -255,7 +262,7 @@ def _recover_frames(video: Video, tracks: list[motion.Track], tools: Tools) -> d
     waiting: list[tuple[tuple[int, int], np.ndarray, people.Place]] = []
 
     def look() -> None:
-        found = recover([(image, place) for _, image, place in waiting], tools.looker.network, tools.looker.model)
+        found = tools.looker.recover([(image, place) for _, image, place in waiting])
         bodies.update(zip((key for key, _, _ in waiting), found, strict=True))
         waiting.clear()
 
@@ -329,6 +336,7 @@ def _parameters(body: Body, size_px: tuple[int, int]) -> dict[str, Any]:
         "keypoints_3d_m": body.keypoints_3d_m,
         "keypoints_2d_px": body.standing.project(body.keypoints_3d_m) - _FIRST_CENTRE,
         "keypoint_names": COCOPLUS_19.joints,
+        "fitted": body.fitted,
         "camera": body.view.camera,
         "view_to_image": body.view.to_image,
         "image_px": body.view.image_px,

@@ -17,6 +17,7 @@ from hmr.errors import UserError
 from hmr.photos import blazepose, detectors
 from hmr.photos.blazepose import BlazePose
 from hmr.photos.detectors import Upright, has_interpreter, open_detector
+from hmr.photos.people import Place
 
 
 def test_nobody_is_found_where_nobody_is():
@@ -137,6 +138,16 @@ def test_a_head_without_joints_is_nobody():
     nobody = BlazePose(heads_of_dots, lambda view: [np.zeros((1, 195)), np.array([[0.3]])])
     assert nobody(image).shape == (0, 4)
     assert BlazePose(heads_of_dots, joints_of_dots)(np.full((10, 20_000, 3), 120, np.uint8)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.7, np.pi, -2.0])
+def test_joints_are_seen_at_a_place_whichever_way_up_somebody_is(turn):
+    image, ((x, y, width, height),) = drawn((480, 640), [(turn, 200, (330, 250))])
+    place = Place(np.array((x + width / 2, y + height / 2)), float(np.hypot(width, height)))
+    seen = BlazePose(heads_of_dots, joints_of_dots).joints_at(image, place)
+    limbs = seen.joints_px[blazepose._LIMBS]
+    np.testing.assert_allclose([*limbs.min(0), *np.ptp(limbs, axis=0)], (x, y, width, height), atol=6)
+    assert BlazePose(heads_of_dots, joints_of_dots).joints_at(np.zeros_like(image), place) is None
 
 
 @pytest.mark.parametrize("parts", blazepose._PARTS)

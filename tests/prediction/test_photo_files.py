@@ -121,6 +121,12 @@ def test_who_found_the_people_is_written_beside_every_body(predict, picture, tmp
         assert about["people_found_by"] == who
 
 
+def test_a_fit_without_blazepose_is_one_line_that_tells_the_way(predict, picture, tmp_path, capfd):
+    assert predict(saved(tmp_path / "a.png", picture), "--fit", "--params", PRESETS / "smoke.yaml") == 2
+    (line,) = told(capfd)
+    assert "--fit: expected BlazePose" in line and "hmr detector" in line
+
+
 def test_people_in_one_picture_are_seen_one_by_one(predict, picture, tmp_path):
     photo, boxes = saved(tmp_path / "a.png", picture), tmp_path / "boxes.json"
     one, other = [100, 100, 60, 90], [180, 60, 40, 80]
