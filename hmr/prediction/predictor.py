@@ -147,7 +147,13 @@ def recorded(work: _Work, example: Tensor) -> _Work:
 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
-        return torch.jit.freeze(torch.jit.trace(Work().eval(), example, check_trace=False))
+        made = torch.jit.freeze(torch.jit.trace(Work().eval(), example, check_trace=False))
+
+    def repeated(batch: Tensor) -> Tensor | tuple[Tensor, ...]:
+        with torch.jit.optimized_execution(False):  # which would gain nothing, and slows the first two batches down
+            return made(batch)
+
+    return repeated
 
 
 def batched(count: int, size: int) -> Iterator[slice]:
