@@ -2,8 +2,6 @@
 
 import argparse
 import base64
-import sys
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,12 +9,12 @@ import numpy as np
 import torch
 
 from hmr.demo.server import HOST, Box, make_server
-from hmr.download.blazepose import FOLDER
 from hmr.errors import UserError
 from hmr.photos import formats, maps, people, pictures
 from hmr.photos.about import summary
 from hmr.photos.looker import Looker
 from hmr.photos.reading import decode_picture
+from hmr.steps.predict import add_looking_arguments, open_looker
 
 _HELP = """
 Open the address that is printed, drop a picture, turn its bodies; drag a box around someone who is not found. The page
@@ -24,6 +22,7 @@ is served to this machine alone, takes pictures of up to 25 MB, and stores nothi
 
   hmr demo
   hmr demo --port 8080 --checkpoint results/train/unpaired/checkpoint.safetensors
+  hmr demo --fit            # limbs where BlazePose sees them
 """
 _MOST_PX = 40_000_000  # of a picture: what a phone makes
 
@@ -31,16 +30,11 @@ _MOST_PX = 40_000_000  # of a picture: what a phone makes
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _HELP
     parser.add_argument("--port", type=int, default=8000, help="default 8000; 0 takes any that is free")
-    parser.add_argument("--checkpoint", type=Path, help="default: the newest in results/train")
-    parser.add_argument("--body", type=Path, default=Path("results/body/body.npz"), help="the body it was trained with")
-    parser.add_argument("--detector", type=Path, default=FOLDER, help=f"what hmr detector made; default {FOLDER}")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add_looking_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    looker = Looker.open(args.checkpoint, args.body, args.device, args.detector)
-    if looker.advice:
-        print(f"hmr demo: {looker.advice}", file=sys.stderr)
+    looker = open_looker(args, find=True)
     torch.set_num_threads(1)
     server = make_server(lambda content, box: recovered(content, box, looker), args.port)
     print(summary(looker.told))

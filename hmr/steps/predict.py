@@ -84,17 +84,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _HELP
     parser.add_argument("paths", nargs="+", type=Path, metavar="IMAGE|VIDEO|FOLDER")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--checkpoint", type=Path, help="default: the newest in results/train")
-    parser.add_argument("--body", type=Path, default=Path("results/body/body.npz"), help="the body it was trained with")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--boxes", type=Path, help="JSON that says where people are: own form, OpenPose's, COCO's")
     where.add_argument("--tight", action="store_true", help="each picture is cropped closely around one person")
+    parser.add_argument("--maps", action="store_true", help="also depth, body parts and UV (pictures only)")
+    add_looking_arguments(parser)
+
+
+def add_looking_arguments(parser: argparse.ArgumentParser) -> None:
+    """What says who looks, and how."""
+    parser.add_argument("--checkpoint", type=Path, help="default: the newest in results/train")
+    parser.add_argument("--body", type=Path, default=Path("results/body/body.npz"), help="the body it was trained with")
     parser.add_argument("--detector", type=Path, default=FOLDER, help=f"what hmr detector made; default {FOLDER}")
     parser.add_argument("--fit", action="store_true", help="fit bodies to the joints that BlazePose sees, by SMPLify")
     parser.add_argument("--mocap", type=Path, default=Path("results/mocap/pool.h5"), help="poses that --fit may take")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="SMPLify's settings, for --fit")
-    parser.add_argument("--maps", action="store_true", help="also depth, body parts and UV (pictures only)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+
+def open_looker(args: argparse.Namespace, *, find: bool) -> Looker:
+    """Who looks, as the arguments say; how more people would be found goes to stderr."""
+    fit = Fit(args.mocap, load_params(args.params).predict.smplify) if args.fit else None
+    looker = Looker.open(args.checkpoint, args.body, args.device, args.detector, find=find, fit=fit)
+    if looker.advice:
+        print(f"hmr {args.command}: {looker.advice}", file=sys.stderr)
+    return looker
 
 
 def run(args: argparse.Namespace) -> int:
@@ -134,11 +148,7 @@ def _steady(device: torch.device) -> contextlib.AbstractContextManager[None]:
 
 def _tools(args: argparse.Namespace) -> Tools:
     boxes = people.read_boxes(args.boxes) if args.boxes else None
-    fit = Fit(args.mocap, load_params(args.params).predict.smplify) if args.fit else None
-    find = not (args.tight or args.boxes)
-    looker = Looker.open(args.checkpoint, args.body, args.device, args.detector, find=find, fit=fit)
-    if looker.advice:
-        print(f"hmr predict: {looker.advice}", file=sys.stderr)
+    looker = open_looker(args, find=not (args.tight or args.boxes))
     return Tools(looker, boxes, args.tight, args.maps, args.out)
 
 
