@@ -46,11 +46,10 @@ _SNAP_DEG = 5.0
 
 @dataclass(frozen=True)
 class BvhFit:
-    """A clip's poses, its actor's betas, where the shared joints were, and what had to be guessed, in words."""
+    """A clip's poses, its actor's betas, and what had to be guessed, in words."""
 
     betas: Float[ndarray, "10"]
     found: Retargeted
-    points_m: Float[ndarray, "frames shared 3"]  # y up
     note: str
 
 
@@ -91,7 +90,7 @@ def fit_bvh(motion: Bvh, frames: Int[ndarray, "n"], body: RestJoints, origin: ob
     points = metres * np.stack(list(_points(places, joints).values()), 1) @ stand.upright.T
     found = fit_pose(world, shared, points, rest_joints)
     where = "" if stand.frame is None else "; bones' turns from the frame that stands most as SMPL's rest pose does"
-    return BvhFit(betas, found, points, f"BVH lengths taken as {unit}, by the legs{where}")
+    return BvhFit(betas, found, f"BVH lengths taken as {unit}, by the legs{where}")
 
 
 def name_joints(names: tuple[str, ...], origin: object) -> dict[str, tuple[int, ...]]:

@@ -3,6 +3,8 @@
 It is what the critics take for real (Paper §3.3). Written clip by clip; equal clips give equal bytes. Poses and shapes
 lie in one piece each, without compression, so that a frame is read from its place in the file: memory stays the same
 however large the pool is.
+
+Of what was captured, a few frames of each clip lie beside them, for people to look at: `captured`.
 """
 
 import os
@@ -33,7 +35,24 @@ _COLUMNS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "mirrored": (bool, ()),
 }
 _SAMPLED = ("pose_axis_angle", "betas")
+_CAPTURED: dict[str, tuple[Any, tuple[int | None, ...]]] = {  # absent from a pool without any
+    "row": (np.int64, ()),  # of the columns above
+    "kind": (_TEXT, ()),
+    "points_m": (np.float32, (None, 3)),  # NaN where lost, and to the width of the widest
+}
+_CAPTURED_FRAMES = 10  # of a clip
 _WAY_OUT = "make it with 'hmr mocap'"
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What was seen of a clip's person, moved to where the body is that its poses and betas make, without a shift.
+
+    From there the body's own joints or skin are as far as the fit is off.
+    """
+
+    kind: str  # "joints" or "markers"
+    points_m: Float[ndarray, "frames points 3"]  # y up, NaN where lost
 
 
 @dataclass(frozen=True)
@@ -47,10 +66,16 @@ class Clip:
     frame_rate_hz: float  # of these poses
     fit_error_mm: Float[ndarray, "frames"] | None = None  # where the source was fitted
     mirrored: bool = False
+    captured: Captured | None = None  # where the source was fitted
     notes: tuple[str, ...] = ()  # what was guessed or left aside, in words that other clips may share
 
     def __len__(self) -> int:
         return len(self.pose_axis_angle)
+
+
+def spread_frames(count: int) -> Int[ndarray, "few"]:
+    """Up to ten of a clip's `count` frames, evenly spread from the first to the last: those that are looked at."""
+    return np.unique(np.linspace(0, count - 1, min(_CAPTURED_FRAMES, count)).round().astype(int))
 
 
 def source_of(sequence: str) -> str:
@@ -138,6 +163,15 @@ def _check(file: h5py.File, path: Path) -> None:
         raise UserError(f"{path}: expected how many frames each source has, found other counts; {_WAY_OUT}")
     if rows == {0}:
         raise UserError(f"{path}: expected at least one pose, found none; {_WAY_OUT}")
+    if "captured" in file:
+        _check_captured(file["captured"], rows.pop(), path)
+
+
+def _check_captured(group: h5py.Group, rows: int, path: Path) -> None:
+    columns = [group.get(name) for name in _CAPTURED]
+    is_whole = all(isinstance(column, h5py.Dataset) for column in columns) and len({len(c) for c in columns}) == 1
+    if not is_whole or columns[2].shape[2:] != (3,) or not ((columns[0][:] >= 0) & (columns[0][:] < rows)).all():
+        raise UserError(f"{path}: expected captured points of the pool's poses, found others; {_WAY_OUT}")
 
 
 def _is_column(file: h5py.File, name: str) -> bool:
@@ -167,6 +201,7 @@ def write_pool(
     ):
         for name, (kind, shape) in _COLUMNS.items():
             file.create_dataset(name, (0, *shape), kind, maxshape=(None, *shape), chunks=(_CHUNK_ROWS, *shape))
+        _make_captured(file.create_group("captured"))
         rows: dict[str, int] = {}
         for clip in clips:
             _append(file, clip)
@@ -179,7 +214,8 @@ def write_pool(
         with h5py.File(temporary, "w", libver="latest") as whole:
             for name, value in sorted({**attributes, "schema": SCHEMA}.items()):
                 whole.attrs[name] = value
-            for name in _COLUMNS:
+            captured = [f"captured/{name}" for name in _CAPTURED] if len(file["captured/row"]) else []
+            for name in (*_COLUMNS, *captured):
                 _copy(file[name], whole)
             _write_sources(whole.create_group("source"), rows, weights or rows)
             _write_left_out(whole.create_group("quarantine"), list(left_out))
@@ -208,6 +244,28 @@ def _append(file: h5py.File, clip: Clip) -> None:
         file[name].resize(start + count, axis=0)
         if count:
             file[name][start:] = value
+    if clip.captured is not None and count:
+        _append_captured(file["captured"], clip.captured, start)
+
+
+def _make_captured(group: h5py.Group) -> None:
+    for name, (kind, shape) in _CAPTURED.items():
+        least, most = (tuple(size or other for size in shape) for other in (0, None))
+        chunk, fill = tuple(size or 16 for size in shape), np.nan if name == "points_m" else None
+        group.create_dataset(
+            name, (0, *least), kind, maxshape=(None, *most), chunks=(_CHUNK_ROWS, *chunk), fillvalue=fill
+        )
+
+
+def _append_captured(group: h5py.Group, captured: Captured, first_row: int) -> None:
+    few = spread_frames(len(captured.points_m))
+    start, width = len(group["row"]), captured.points_m.shape[1]
+    for column in group.values():
+        column.resize(start + len(few), axis=0)
+    points = group["points_m"]
+    points.resize(max(width, points.shape[1]), axis=1)
+    points[start:, :width] = captured.points_m[few]
+    group["row"][start:], group["kind"][start:] = first_row + few, captured.kind
 
 
 def _write_sources(group: h5py.Group, rows: Mapping[str, int], weights: Mapping[str, float]) -> None:

@@ -105,10 +105,11 @@ class Actor:
 
 @dataclass(frozen=True)
 class Retargeted:
-    """SMPL poses, and how far their joints are from CMU's."""
+    """SMPL poses, how far their joints are from the captured ones, and where those are beside the body."""
 
     pose_axis_angle: Float[ndarray, "frames 24 3"]
     fit_error_mm: Float[ndarray, "frames"]
+    captured_m: Float[ndarray, "frames shared 3"]  # moved with the pelvis to its place in the rest pose
 
 
 def make_actor(skeleton: Skeleton, metres_per_unit: float, body: RestJoints, origin: object) -> Actor:
@@ -176,7 +177,8 @@ def fit_pose(
         turned[:, wrist] = turned[:, hand] = _within_reach(turned[:, elbow], turned[:, wrist])
     places = place_joints(turned, rest_joints_m - rest_joints_m[0])[:, shared]
     distance_m = np.linalg.norm(places + pelvis[:, None] - points_m, axis=-1)
-    return Retargeted(local_axis_angle(turned), 1000 * distance_m.mean(-1))
+    captured = points_m + (rest_joints_m[0] - pelvis)[:, None]
+    return Retargeted(local_axis_angle(turned), 1000 * distance_m.mean(-1), captured)
 
 
 def world_rotations(actor: Actor, posed: PosedSkeleton) -> Float[ndarray, "frames 24 3 3"]:

@@ -25,7 +25,7 @@ from hmr.mocap.c3d import read_c3d
 from hmr.mocap.labels import set_markers
 from hmr.mocap.marker_body import put_markers
 from hmr.mocap.marker_fit import MarkerActor, fit_actor, fit_frames
-from hmr.mocap.pool import Clip
+from hmr.mocap.pool import Captured, Clip
 from hmr.mocap.retarget import Actor, RestJoints, make_actor, resample, retarget
 from hmr.unpickle import read_pickle
 
@@ -105,7 +105,8 @@ class ClipReader:
         fitted = retarget(actor, channels[frames])
         rate = min(CMU_FRAME_RATE_HZ, self.frame_rate_hz)
         pose, error = fitted.pose_axis_angle, fitted.fit_error_mm
-        return Clip(source.sequence, pose, actor.betas, frames, rate, error, notes=notes)
+        captured = Captured("joints", fitted.captured_m)
+        return Clip(source.sequence, pose, actor.betas, frames, rate, error, captured=captured, notes=notes)
 
     def bvh(self, source: Source) -> Clip:
         """Any skeleton's motion as SMPL poses, with the error of the fit."""
@@ -114,7 +115,8 @@ class ClipReader:
         fit = fit_bvh(motion, frames, self.body, source.path)
         rate = min(motion.rate_hz, self.frame_rate_hz)
         pose, error = fit.found.pose_axis_angle, fit.found.fit_error_mm
-        return Clip(source.sequence, pose, fit.betas, frames, rate, error, notes=(fit.note, *notes))
+        captured, notes = Captured("joints", fit.found.captured_m), (fit.note, *notes)
+        return Clip(source.sequence, pose, fit.betas, frames, rate, error, captured=captured, notes=notes)
 
     def c3d(self, source: Source) -> Clip:
         """Markers as SMPL poses of their subject, with the error of the fit."""
@@ -126,8 +128,10 @@ class ClipReader:
         if not len(fitted.frame):
             raise UserError(f"{source.path}: expected frames with enough markers, found none; fetch it again")
         rate = min(capture.rate_hz, self.frame_rate_hz)
-        pose, error = fitted.pose_axis_angle, fitted.fit_error_mm
-        return Clip(source.sequence, pose, actor.betas, fitted.frame, rate, error, notes=notes)
+        pose, error, frames = fitted.pose_axis_angle, fitted.fit_error_mm, fitted.frame
+        moved = self.body.at(actor.betas)[0] - fitted.pelvis_m  # the pelvis to its place in the rest pose
+        captured = Captured("markers", points[frames] + moved[:, None])
+        return Clip(source.sequence, pose, actor.betas, frames, rate, error, captured=captured, notes=notes)
 
     def npz(self, source: Source) -> Clip:
         """AMASS: 156 or 165 numbers a frame, of which the first 66 are SMPL's root and body.

@@ -107,7 +107,7 @@ def read_clips(sources: list[Source], reader: ClipReader, tally: Tally, *, max_b
 def _with_mirror(clip: Clip, mirror: bool) -> Iterator[Clip]:
     yield clip
     if mirror:
-        yield replace(clip, pose_axis_angle=mirror_pose(clip.pose_axis_angle), mirrored=True)
+        yield replace(clip, pose_axis_angle=mirror_pose(clip.pose_axis_angle), captured=None, mirrored=True)
 
 
 def _attributes(paths: list[Path], sources: list[Source]) -> dict[str, Any]:

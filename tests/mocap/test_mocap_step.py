@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from hmr.__main__ import main
 from hmr.body.file import read_body_file
@@ -14,7 +15,9 @@ from hmr.body.joints import SMPL_24
 from hmr.body.model import BodyModel
 from hmr.errors import UserError
 from hmr.files import write_manifest
+from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap.pool import open_pool
+from hmr.mocap.retarget import SHARED_JOINTS
 from hmr.mocap.sources import ClipReader, Source, find_sources, skeleton_of
 from hmr.params import StudioMocap
 from hmr.studio.layouts import mocap as layout
@@ -104,6 +107,33 @@ def test_the_studios_motion_becomes_a_pool(
         np.testing.assert_array_equal(file["frame_rate_hz"][:], 10)
         assert file["mirrored"][:].sum() == 90 and file["fit_error_mm"][:].max() < 40
         assert len(np.unique(file["betas"][:], axis=0)) == 2
+        assert not file["mirrored"][:][file["captured/row"][:]].any() and len(file["captured/row"]) == 90
+        assert {*file["captured/kind"].asstr()[:]} == {"joints", "markers"}
+
+
+@pytest.mark.parametrize(("subject", "kind"), [("01", "joints"), ("02", "markers")])
+def test_what_was_captured_lies_on_the_fitted_body(
+    made: Path, toy_file: Path, reader: ClipReader, subject: str, kind: str
+) -> None:
+    clip = reader.read(next(s for s in find_sources([made]) if s.sequence.endswith(f"{subject}_01")))
+    rotmat = axis_angle_to_rotmat(torch.from_numpy(clip.pose_axis_angle.astype(np.float32)))
+    betas = torch.from_numpy(np.tile(clip.betas, (len(clip), 1)).astype(np.float32))
+    posed = BodyModel(read_body_file(toy_file))(betas=betas, full_pose_rotmat=rotmat)
+    assert clip.captured.kind == kind
+    if kind == "joints":
+        own = posed.joints[:, [SMPL_24.index(name) for name in SHARED_JOINTS]].numpy()
+        away = np.linalg.norm(own - clip.captured.points_m, axis=-1)
+        np.testing.assert_allclose(1000 * away.mean(1), clip.fit_error_mm, atol=0.01)  # which is measured so
+    else:
+        points, skin = clip.captured.points_m[:, :, None], posed.vertices[:, None].numpy()
+        away = np.linalg.norm(points - skin, axis=-1).min(-1)
+    assert np.nanmedian(away) < 0.03
+
+
+def test_a_pool_of_poses_alone_has_nothing_captured(toy_file: Path, tmp_path: Path) -> None:
+    assert mocap([amass(tmp_path / "a.npz"), mosh(tmp_path / "b/c.pkl")], toy_file, tmp_path / "pool.h5") == 0
+    with h5py.File(tmp_path / "pool.h5") as file:
+        assert "captured" not in file
 
 
 def test_the_motion_that_was_written_is_what_is_read(made: Path, reader: ClipReader) -> None:

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from hmr.errors import UserError
-from hmr.mocap.pool import Clip, LeftOut, open_pool, write_pool
+from hmr.mocap.pool import Captured, Clip, LeftOut, open_pool, spread_frames, write_pool
 
 ATTRIBUTES = {"dataset": "mocap", "source": "studio", "licence": "CC0", "raw_sha256": "0" * 64}
 
@@ -63,6 +64,41 @@ def test_equal_clips_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("a.h5", "b.h5"):
         write_pool(tmp_path / name, [clip("a", 1500), clip("b", 2)], attributes=ATTRIBUTES)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def with_points(of: Clip, kind: str, points: int) -> Clip:
+    points_m = np.random.default_rng(points).normal(size=(len(of), points, 3))
+    points_m[:, 0] = np.nan  # lost
+    return replace(of, captured=Captured(kind, points_m))
+
+
+def test_of_what_was_captured_ten_frames_a_clip_are_kept_whatever_its_length(tmp_path: Path) -> None:
+    clips = [with_points(clip("a", 2500), "joints", 14), clip("b", 30), with_points(clip("c", 4), "markers", 41)]
+    for name in ("a.h5", "b.h5"):
+        write_pool(tmp_path / name, clips, attributes=ATTRIBUTES)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    assert len(open_pool(tmp_path / "a.h5")) == 2534
+    with h5py.File(tmp_path / "a.h5") as file:
+        group = file["captured"]
+        assert group["kind"].asstr()[:].tolist() == ["joints"] * 10 + ["markers"] * 4
+        assert file["sequence"].asstr()[:][group["row"][:]].tolist() == ["a"] * 10 + ["c"] * 4
+        first, *_, last = file["frame"][:][group["row"][:10]]
+        assert (first, last) == (clips[0].frame[0], clips[0].frame[-1])
+        points = group["points_m"][:]
+    assert points.shape == (14, 41, 3) and np.isnan(points[:10, 14:]).all()
+    few = spread_frames(2500)
+    np.testing.assert_array_equal(points[:10, :14], clips[0].captured.points_m[few].astype(np.float32))
+    np.testing.assert_array_equal(points[10:], clips[2].captured.points_m.astype(np.float32))
+
+
+def test_captured_points_of_poses_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pool.h5"
+    write_pool(path, [with_points(clip("a", 5), "joints", 14)], attributes=ATTRIBUTES)
+    with h5py.File(path, "r+") as file:
+        file["captured/row"][2] = 5
+    with pytest.raises(UserError, match="expected captured points of the pool's poses") as error:
+        open_pool(path)
+    assert str(path) in one_line(error)
 
 
 def test_missing_cut_and_foreign_files_are_named_in_one_line(tmp_path: Path) -> None:

@@ -2,18 +2,19 @@
 
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from xml.etree import ElementTree
 
+import cv2
 import h5py
 import numpy as np
 import pytest
 from toy import toy_body
 
 from hmr.body.joints import LSP_14
-from hmr.mocap.pool import Clip, write_pool
+from hmr.mocap.pool import Captured, Clip, write_pool
 from hmr.report.joints import PIXELS_A_METRE, joints_svg
-from hmr.report.motion import motion_strips
+from hmr.report.motion import VIEW_PX, motion_strips
 from hmr.report.runtimes import Job, graph_svg, read_jobs
 
 
@@ -69,25 +70,55 @@ def test_the_graph_has_a_box_a_rule_below_what_it_needs_and_no_needless_line():
     assert len(re.findall(r"\dC\d", svg)) == 2
 
 
-def test_strips_show_clips_and_say_how_far_off_they_are(tmp_path):
-    rng = np.random.default_rng(0)
+FACTS = {"dataset": "mocap", "source": "studio", "licence": "CC0-1.0", "raw_sha256": "0" * 64}
 
-    def clip(name, mirrored=False):
-        errors = np.linspace(1, 3, 30).astype(np.float32)
-        return Clip(name, rng.normal(0, 0.1, (30, 24, 3)), np.zeros(10), np.arange(30), 10.0, errors, mirrored)
 
-    facts = {"dataset": "mocap", "source": "studio", "licence": "CC0-1.0", "raw_sha256": "0" * 64}
-    clips = [clip(name) for name in "bacdefg"] + [clip("z", mirrored=True)]
-    write_pool(tmp_path / "pool.h5", iter(clips), attributes=facts)
+def clip_of(name, captured=None, mirrored=False):
+    rng, errors = np.random.default_rng(list(name.encode())), np.linspace(1, 3, 30).astype(np.float32)
+    pose = rng.normal(0, 0.1, (30, 24, 3))
+    return Clip(name, pose, np.zeros(10), np.arange(30), 10.0, errors, mirrored, captured)
+
+
+def shown(path, clips):
+    """The section of a pool, and the thetas that were posed for it."""
+    write_pool(path, iter(clips), attributes=FACTS)
     body, posed = toy_body(), []
 
     def pose(theta):
         posed.append(theta)
         return np.repeat(body["v_template"][None], len(theta), 0)
 
-    with h5py.File(tmp_path / "pool.h5") as pool:
-        section = motion_strips(pool, pose, body["f"])
-        first = pool["pose_axis_angle"][30]  # of the clip a
-    assert [strip.title for strip in section.strips] == ["a", "c", "e", "g"]
+    with h5py.File(path) as pool:
+        return motion_strips(pool, pose, body["f"]), posed
+
+
+def pixels(strip):
+    content = np.frombuffer(b64decode(strip.pictures[0].uri.partition(",")[2]), np.uint8)
+    return cv2.imdecode(content, cv2.IMREAD_COLOR).astype(int)
+
+
+def red_dots(strip):
+    """How many pixels are far more red than blue, above the band of errors."""
+    picture = pixels(strip)[:VIEW_PX]
+    return (picture[..., 2] - picture[..., 0] > 80).sum()
+
+
+def test_strips_show_clips_and_say_how_far_off_they_are(tmp_path):
+    clips = [clip_of(name) for name in "bacdefghi"] + [clip_of("z", mirrored=True)]
+    section, posed = shown(tmp_path / "pool.h5", clips)
+    assert [strip.title for strip in section.strips] == list("abcdfghi")
     assert section.strips[0].pictures[0].caption == "30 frames, 3.0 s, 2.0 mm off in the middle, 3.0 mm at most"
-    np.testing.assert_allclose(posed[0][0, 3:75], first.reshape(72))
+    np.testing.assert_allclose(posed[0][[0, -1], 3:75], clips[1].pose_axis_angle[[0, -1]].reshape(2, 72), atol=1e-6)
+    assert "nothing of what was captured" in section.text and not any(map(red_dots, section.strips))
+
+
+def test_strips_have_dots_where_something_was_captured_and_half_of_them_are_of_markers(tmp_path):
+    middle = toy_body()["v_template"].mean(0)
+    points = np.tile(middle, (30, 3, 1)) + np.array([[0, 0, 0], [0.2, 0, 0], [np.nan, 0, 0]])
+    joints = [clip_of(f"joints{k}", Captured("joints", points)) for k in range(9)]
+    section, _ = shown(tmp_path / "pool.h5", [*joints, clip_of("markers", Captured("markers", points[:, 1:]))])
+    assert [strip.title for strip in section.strips] == ["joints1", "joints3", "joints5", "joints7", "markers"]
+    assert section.strips[-1].pictures[0].caption.endswith("3.0 mm at most; dots: markers")
+    assert "Red dots" in section.text
+    # Two points of joints, one of markers; the lost one is nowhere.
+    assert red_dots(section.strips[0]) > 1.5 * red_dots(section.strips[-1]) > 0
