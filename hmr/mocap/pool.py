@@ -7,6 +7,7 @@ however large the pool is.
 Of what was captured, a few frames of each clip lie beside them, for people to look at: `captured`.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -196,7 +197,7 @@ def write_pool(
     """
     with (
         atomic_path(path) as temporary,
-        atomic_path(temporary.with_suffix(".growing")) as growing,
+        _scratch(temporary.with_suffix(".growing")) as growing,
         h5py.File(growing, "w", libver="latest") as file,
     ):
         for name, (kind, shape) in _COLUMNS.items():
@@ -219,6 +220,15 @@ def write_pool(
                 _copy(file[name], whole)
             _write_sources(whole.create_group("source"), rows, weights or rows)
             _write_left_out(whole.create_group("quarantine"), list(left_out))
+
+
+@contextlib.contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """A file for the time of the block; one that a killed run left is overwritten."""
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _copy(column: h5py.Dataset, whole: h5py.File) -> None:

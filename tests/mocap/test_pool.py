@@ -26,6 +26,7 @@ def one_line(error: pytest.ExceptionInfo) -> str:
 def test_a_pool_gives_back_its_frames(tmp_path: Path) -> None:
     first, second = clip("a", 5), clip("b", 3, seed=1)
     write_pool(tmp_path / "pool.h5", [first, second], attributes=ATTRIBUTES, left_out=[LeftOut("c", "broken")])
+    assert [path.name for path in tmp_path.iterdir()] == ["pool.h5"]
     pool = open_pool(tmp_path / "pool.h5")
     assert len(pool) == 8
     pose, betas = pool.at(np.array([7, 0, 5, 6]))
