@@ -16,6 +16,7 @@ rule download_dataset:
         manifest="data/raw/{dataset}/manifest.json",
     log:
         "logs/download/{dataset}.log",
+    priority: 2  # before all else: what trainings wait for takes longest to render
     threads: share(1)
     resources:
         mem_mb=3000,
