@@ -54,7 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 2: the user's mistake, one line on stderr; 1: ours, with a traceback."""
     argv = list(sys.argv[1:] if argv is None else argv)
     command = next((word for word in argv if word in COMMANDS), None)
-    arguments = build_parser(command).parse_args(argv)
+    parser = build_parser(command)
+    if not argv:
+        parser.print_help(sys.stderr)
+        return 2
+    arguments = parser.parse_args(argv)
     try:
         return step_module(arguments.command).run(arguments) or 0
     except UserError as error:
