@@ -85,8 +85,16 @@ def make(folder: Path) -> Path:
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a console script of this environment in the copy."""
-    return subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, text=True)
+    """Run a console script of this environment in the copy; one that hangs is killed, and raises."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(folder),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
 
 
 def environment(folder: Path) -> dict[str, str]:
