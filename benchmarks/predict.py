@@ -84,7 +84,8 @@ def alternating(works: list[Callable[[], object]], rounds: int) -> np.ndarray:
 
 def main(params_path: str = "params.yaml") -> None:
     params = load_params(Path(params_path))
-    crop_px, image_px = params.normalize.crop_px, params.train.model.image_px
+    image_px = params.train.model.image_px
+    crop = augment.CropSize(params.normalize.crop_px, params.normalize.crop_reference_px)
     pool = open_pool(POOL)
     start = mean_start(pool)
     network = Network(params.train.model, start).eval()
@@ -95,8 +96,9 @@ def main(params_path: str = "params.yaml") -> None:
 
     hmr_seconds = {}
     for batch, rounds in ((1, 200), (64, 15)):
-        crops = np.random.default_rng(0).integers(0, 256, (batch, crop_px, crop_px, 3), np.uint8)
-        to_view = augment.view_matrices(augment.plain_views(batch), crop_px=crop_px, image_px=image_px)
+        crops = np.random.default_rng(0).integers(0, 256, (batch, crop.px, crop.px, 3), np.uint8)
+        views = augment.plain_views(batch)
+        to_view = augment.view_matrices(views, crop=crop, image_px=image_px, view_px=params.train.model.view_px)
 
         def ours(crops: np.ndarray = crops, to_view: np.ndarray = to_view) -> tuple[np.ndarray, np.ndarray]:
             pairs = zip(crops, to_view, strict=True)

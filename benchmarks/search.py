@@ -72,8 +72,7 @@ def error_of(network: torch.nn.Module, model: ModelParams, path: Path) -> float:
     with open_store(path) as store:
         rows = np.unique(np.linspace(0, len(store) - 1, SAMPLES).astype(int))
         views = augment.plain_views(len(rows))
-        crop_px = int(store.attributes["crop_px"])
-        matrices = augment.view_matrices(views, crop_px=crop_px, image_px=model.image_px, view_px=model.view_px)
+        matrices = augment.view_matrices(views, crop=store.crop_size, image_px=model.image_px, view_px=model.view_px)
         images = [augment.warp(store.images(int(i)), m, model.image_px) for i, m in zip(rows, matrices, strict=True)]
         moved = augment.move_keypoints(store["keypoints_2d_px"][rows], matrices, views)
         visible = store["visible"][rows]

@@ -78,7 +78,8 @@ class DownloadParams:
 
 @dataclass(frozen=True)
 class NormalizeParams:
-    crop_px: int  # side of the stored crop, which covers 320 reference pixels
+    crop_px: int  # side of the stored crop
+    crop_reference_px: int  # how much is in it, in reference pixels, of which a person is 150 across
     jpeg_quality: int
     human36m_stride: int  # keep every n-th frame: 5 is 50 to 10 frames a second
     mpi_inf_3dhp_motion_mm: float  # keep a training frame once a joint has moved so far

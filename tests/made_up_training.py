@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from hmr.body.model import BodyModel
+from hmr.data.augment import CropSize
 from hmr.data.loader import Batches
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.params import (
@@ -59,7 +60,7 @@ PARAMS = TrainParams(
 class MadeUpPool:
     """Crops of four colours each, enough to tell them apart, with or without 3D labels."""
 
-    crop_px = 46
+    crop_size = CropSize(46, 320)
 
     def __init__(self, *, with_3d: bool, size: int = 24) -> None:
         rng = np.random.default_rng(with_3d)

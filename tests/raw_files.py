@@ -10,6 +10,7 @@ from hmr.params import NormalizeParams
 
 PARAMS = NormalizeParams(
     crop_px=64,
+    crop_reference_px=320,
     jpeg_quality=95,
     human36m_stride=5,
     mpi_inf_3dhp_motion_mm=200.0,

@@ -1,10 +1,11 @@
 """The network's view of a stored crop: centre jitter, scale, mirror, and one warp for all of them (paper section 3.4).
 
-Lengths are in reference pixels, in which the person's diagonal is 150; a stored crop covers 320 of them, the
-paper's network sees 224. Pixel centres are whole numbers. Everything here works on a batch at once but the image warp.
+Lengths are in reference pixels, in which the person's diagonal is 150; the paper's network sees 224. Pixel centres are
+whole numbers. Everything here works on a batch at once but the image warp.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,8 +15,23 @@ from numpy import ndarray
 from hmr.body.joints import COCOPLUS_19, LSP_14, SMPL_24
 from hmr.params import AugmentationParams
 
-CROP_REFERENCE_PX = 320
 VIEW_REFERENCE_PX = 224
+
+
+class CropSize(NamedTuple):
+    """Sides of a stored crop."""
+
+    px: int
+    reference_px: int  # how much is in it
+
+    @property
+    def density(self) -> float:
+        """Crop pixels for each reference pixel."""
+        return self.px / self.reference_px
+
+
+# The paper's view at its augmentation's smallest scale (0.8), with its jitter (20) on both sides.
+REFERENCE_CROP = CropSize(320, 320)
 
 
 @dataclass(frozen=True)
@@ -45,12 +61,17 @@ def random_views(count: int, params: AugmentationParams, rng: np.random.Generato
     )
 
 
+def reach_px(view_px: int, params: AugmentationParams) -> float:
+    """How many reference pixels of a crop the widest and furthest of the random views sees."""
+    return view_px / params.scale_min + 2 * params.jitter_px
+
+
 def view_matrices(
-    views: Views, *, crop_px: int, image_px: int, view_px: int = VIEW_REFERENCE_PX
+    views: Views, *, crop: CropSize, image_px: int, view_px: float = VIEW_REFERENCE_PX
 ) -> Float[ndarray, "batch 2 3"]:
     """Affine maps from crop pixels to those of a network that sees `view_px` reference pixels as `image_px`."""
-    zoom = views.scale * (CROP_REFERENCE_PX / crop_px) * (image_px / view_px)
-    centre = crop_px / 2 - 0.5 + views.jitter_px * crop_px / CROP_REFERENCE_PX
+    zoom = views.scale / crop.density * (image_px / view_px)
+    centre = crop.px / 2 - 0.5 + views.jitter_px * crop.density
     matrices = np.zeros((len(zoom), 2, 3))
     matrices[:, 0, 0] = matrices[:, 1, 1] = zoom
     matrices[:, :, 2] = image_px / 2 - 0.5 - zoom[:, None] * centre

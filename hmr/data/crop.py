@@ -1,8 +1,8 @@
 """The stored crop: a square about the person, who is always shown at the same scale.
 
-At reference scale the person's diagonal is 150 pixels (the method's convention). The crop covers 320 reference
-pixels: the network's 224, at the augmentation's smallest scale (0.8), with its jitter (20) on both sides. Pixel
-centres are whole numbers in the source image and in the crop. Beyond the image its edge repeats.
+At reference scale the person's diagonal is 150 pixels (the method's convention). How many reference pixels the crop
+covers, and with how many of its own, is its size. Pixel centres are whole numbers in the source image and in the crop.
+Beyond the image its edge repeats.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hmr.data.augment import CROP_REFERENCE_PX
+from hmr.data.augment import CropSize
 from hmr.geometry.affine import compose, invert, transform
 
 PERSON_REFERENCE_PX = 150
@@ -20,14 +20,14 @@ PERSON_REFERENCE_PX = 150
 class Crop:
     """A square cut from an image."""
 
-    image: np.ndarray  # uint8 (crop_px, crop_px, 3), colours in the order of the source image
+    image: np.ndarray  # uint8 (px, px, 3), colours in the order of the source image
     crop_to_image: np.ndarray  # (2, 3) affine map from crop pixels to source pixels
     keypoints_px: np.ndarray  # (K, 2) in crop pixels
 
 
-def crop_scale(person_px: float, crop_px: int) -> float:
+def crop_scale(person_px: float, size: CropSize) -> float:
     """Crop pixels per source pixel."""
-    return PERSON_REFERENCE_PX / person_px * crop_px / CROP_REFERENCE_PX
+    return PERSON_REFERENCE_PX / person_px * size.density
 
 
 def image_to_crop(center_px: np.ndarray, scale: float, crop_px: int) -> np.ndarray:
@@ -37,17 +37,17 @@ def image_to_crop(center_px: np.ndarray, scale: float, crop_px: int) -> np.ndarr
 
 
 def crop_person(
-    image: np.ndarray, *, keypoints_px: np.ndarray, center_px: np.ndarray, person_px: float, crop_px: int
+    image: np.ndarray, *, keypoints_px: np.ndarray, center_px: np.ndarray, person_px: float, size: CropSize
 ) -> Crop:
     """Cut the person out of an image uint8 (H, W, 3) and move the keypoints (K, 2) along."""
-    scale = crop_scale(person_px, crop_px)
-    forward = image_to_crop(center_px, scale, crop_px)
+    scale = crop_scale(person_px, size)
+    forward = image_to_crop(center_px, scale, size.px)
     backward = invert(forward)
-    window, offset = _window(image, backward, crop_px)
+    window, offset = _window(image, backward, size.px)
     small, to_window = _shrunk(window, scale)
     # small -> window -> image -> crop, as one map
     to_crop = compose(forward, compose(np.array([[1.0, 0, offset[0]], [0, 1.0, offset[1]]]), to_window))
-    square = cv2.warpAffine(small, to_crop, (crop_px, crop_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    square = cv2.warpAffine(small, to_crop, (size.px, size.px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return Crop(square, backward, transform(forward, keypoints_px))
 
 

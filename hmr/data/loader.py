@@ -83,7 +83,10 @@ def _every(store: Store) -> np.ndarray:
 class Pool:
     """Several stores, or those of their rows that `rows` names, as one long list of samples."""
 
-    def __init__(self, paths: Sequence[Path], rows: Callable[[Store], np.ndarray] = _every) -> None:
+    def __init__(
+        self, paths: Sequence[Path], rows: Callable[[Store], np.ndarray] = _every, *, reach_px: float = 0
+    ) -> None:
+        """`reach_px`: reference pixels that somebody will look at. Raises UserError where crops hold fewer."""
         self.paths = [Path(path) for path in paths]
         self._rows: list[np.ndarray] = []
         columns: list[dict[str, np.ndarray]] = []
@@ -94,10 +97,14 @@ class Pool:
                     raise UserError(f"{path}: holds no samples, so there is nothing to train on; normalize it again")
                 self._rows.append(chosen := rows(store))
                 columns.append({name: store[name][chosen] for name in _COLUMNS})
-                crop_sizes.add(int(store.attributes["crop_px"]))
+                store.must_show(reach_px)
+                crop_sizes.add(store.crop_size)
         if len(crop_sizes) > 1:
-            raise UserError(f"training sets differ in crop_px ({sorted(crop_sizes)}); normalize them with one setting")
-        self.crop_px = crop_sizes.pop()
+            found = ", ".join(f"{size.px} for {size.reference_px}" for size in sorted(crop_sizes))
+            raise UserError(
+                f"training sets differ in crop_px for crop_reference_px ({found}); normalize them with one setting"
+            )
+        self.crop_size = crop_sizes.pop()
         self.columns = {name: np.concatenate([part[name] for part in columns]) for name in _COLUMNS}
         self.starts = np.cumsum([0, *(len(part["visible"]) for part in columns)])
         self._stores: dict[int, Store] = {}
@@ -214,7 +221,7 @@ class Batches(Dataset):
         views = augment.random_views(len(indices), self.augmentation, rng).rows(mine)
         indices = indices[mine]
         labels = {name: column[indices] for name, column in pool.columns.items()}
-        matrices = augment.view_matrices(views, crop_px=pool.crop_px, image_px=self.image_px, view_px=self.view_px)
+        matrices = augment.view_matrices(views, crop=pool.crop_size, image_px=self.image_px, view_px=self.view_px)
         images = [augment.warp(pool.crop(i), m, self.image_px) for i, m in zip(indices, matrices, strict=True)]
         keypoints = augment.move_keypoints(labels["keypoints_2d_px"], matrices, views)
         visible = augment.flip_rows(labels["visible"], augment.COCOPLUS_19.flip, views.flip)

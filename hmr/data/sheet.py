@@ -4,7 +4,7 @@ Swapped sides, shifted labels and wrong sizes are found by looking; these sheets
 """
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from hmr.body.joints import COCOPLUS_19, LSP_BONES
@@ -14,7 +14,7 @@ from hmr.render import draw_keypoints, tile
 
 SAMPLES = 24
 COLUMNS = 8
-VIEW_PX = 160  # shows what the network sees, without the margin for jitter
+VIEW_PX = 160
 _RIGHT, _LEFT = (
     [i for i, joint in enumerate(COCOPLUS_19.joints) if joint.startswith(side)] for side in ("right_", "left_")
 )
@@ -23,15 +23,20 @@ _RIGHT, _LEFT = (
 def contact_sheet(store: Store) -> UInt8[ndarray, "height width 3"]:
     """Samples evenly spread over the set, in its order and not chosen by eye, each under the last part of its name."""
     rows = np.unique(np.linspace(0, len(store) - 1, min(SAMPLES, len(store))).round().astype(int)).tolist()
-    to_view = augment.view_matrices(augment.plain_views(1), crop_px=int(store.attributes["crop_px"]), image_px=VIEW_PX)[
-        0
-    ]
+    to_view, _ = shown_view(store, VIEW_PX)
     keypoints_px, visible, names = store["keypoints_2d_px"], store["visible"], store["sample_id"]
     pictures = [
         labelled(augment.warp(store.images(row), to_view, VIEW_PX), keypoints_px[row], visible[row], to_view)
         for row in rows
     ]
     return tile(pictures, COLUMNS, [str(names[row]).partition("/")[2] for row in rows])
+
+
+def shown_view(store: Store, image_px: int) -> tuple[Float[ndarray, "2 3"], float]:
+    """The map from crops to pictures of them, and the reference pixels in these: the paper's view's, or the crop's."""
+    view_px = min(augment.VIEW_REFERENCE_PX, store.crop_size.reference_px)
+    views = augment.plain_views(1)
+    return augment.view_matrices(views, crop=store.crop_size, image_px=image_px, view_px=view_px)[0], view_px
 
 
 def labelled(view: ndarray, keypoints_px: ndarray, visible: ndarray, to_view: ndarray) -> ndarray:

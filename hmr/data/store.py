@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from hmr.body.joints import COCOPLUS_19
+from hmr.data.augment import REFERENCE_CROP, CropSize
 from hmr.data.crop import crop_person
 from hmr.data.sample import Rejected, Sample, fault
 from hmr.errors import UserError
@@ -137,8 +138,12 @@ def _write(
 
 
 def _root_attributes(attributes: Mapping[str, Any], params: NormalizeParams) -> dict[str, Any]:
-    fixed = {"schema": SCHEMA, "crop_px": params.crop_px, "keypoint_names": COCOPLUS_19.joints}
+    fixed = {"schema": SCHEMA, **_size_attributes(params), "keypoint_names": COCOPLUS_19.joints}
     return {k: list(v) if isinstance(v, (list, tuple)) else v for k, v in {**attributes, **fixed}.items()}
+
+
+def _size_attributes(params: NormalizeParams) -> dict[str, int]:
+    return {"crop_px": params.crop_px, "crop_reference_px": params.crop_reference_px}
 
 
 def _columns(attributes: Mapping[str, Any]) -> dict[str, tuple[Any, tuple[int, ...]]]:
@@ -176,7 +181,7 @@ def _row(sample: Sample, params: NormalizeParams) -> dict[str, Any] | Rejected:
         keypoints_px=sample.keypoints_2d_px,
         center_px=sample.center_px,
         person_px=sample.person_px,
-        crop_px=params.crop_px,
+        size=CropSize(params.crop_px, params.crop_reference_px),
     )
     row = {
         "image_jpeg": _jpeg(crop.image, params.jpeg_quality),
@@ -296,6 +301,20 @@ class Store:
         if h5py.check_string_dtype(column.dtype):
             return np.array(column.asstr()[:], dtype=str) if len(column) else np.empty(0, str)
         return column[:]
+
+    @property
+    def crop_size(self) -> CropSize:
+        """Of every crop. A store that does not say how much is in them has the method's 320 reference pixels."""
+        reference_px = self.attributes.get("crop_reference_px", REFERENCE_CROP.reference_px)
+        return CropSize(int(self.attributes["crop_px"]), int(reference_px))
+
+    def must_show(self, reference_px: float) -> None:
+        """Raise UserError where the crops hold less than somebody will look at."""
+        if (held := self.crop_size.reference_px) < reference_px - 1e-6:  # a quotient of parameters
+            raise UserError(
+                f"{self.path}: expected crops of at least {reference_px:.0f} reference pixels, which is how much the"
+                f" network sees, found {held}; raise params.yaml's normalize.crop_reference_px and normalize again"
+            )
 
     def images(self, index: int) -> np.ndarray:
         """One crop, decoded: RGB uint8 (crop_px, crop_px, 3)."""

@@ -126,9 +126,9 @@ def _view(image: np.ndarray, place: Place, network: Loaded) -> tuple[np.ndarray,
         keypoints_px=np.empty((0, 2)),
         center_px=place.center_px,
         person_px=place.person_px,
-        crop_px=augment.CROP_REFERENCE_PX,
+        size=augment.REFERENCE_CROP,
     )
     (to_view,) = augment.view_matrices(
-        augment.plain_views(1, network.scale), crop_px=augment.CROP_REFERENCE_PX, image_px=network.image_px
+        augment.plain_views(1, network.scale), crop=augment.REFERENCE_CROP, image_px=network.image_px
     )
     return augment.warp(crop.image, to_view, network.image_px), compose(crop.crop_to_image, invert(to_view))

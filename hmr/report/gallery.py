@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from hmr.data import augment
-from hmr.data.sheet import contact_sheet, labelled
+from hmr.data.sheet import contact_sheet, labelled, shown_view
 from hmr.data.store import Store
 from hmr.evaluation.predictions import Predictions
 from hmr.prediction.placement import camera_in_image
@@ -93,7 +93,7 @@ def choose(counts: Mapping[str, int], wanted: int) -> dict[str, list[int]]:
 
 def as_seen(store: Store, row: int) -> UInt8[ndarray, "224 448 3"]:
     """What the network saw, without and with the labels."""
-    view, to_view = _view(store, row)
+    view, to_view, _ = _view(store, row)
     return np.hstack([view, labelled(view, store["keypoints_2d_px"][row], store["visible"][row], to_view)])
 
 
@@ -104,8 +104,9 @@ def recovered(
 
     vertices: metres, root-relative, in the crop's camera frame. camera: scale and shift, as predicted.
     """
-    view, _ = _view(store, row)
-    transl, pinhole = camera_in_image(camera, _IN_PLACE, VIEW_PX)
+    view, _, view_px = _view(store, row)
+    zoom = np.array([augment.VIEW_REFERENCE_PX / view_px, 1, 1])  # the camera speaks of the paper's view
+    transl, pinhole = camera_in_image(camera * zoom, _IN_PLACE, VIEW_PX)
     placed = vertices + transl
     return np.hstack([overlay(view, placed, faces, pinhole), side_view(placed, faces, pinhole, view.shape[:2])])
 
@@ -195,7 +196,6 @@ def _picked(shown: Exhibits, variant: str, benchmark: str) -> list[int]:
     return extremes(values if score.lower_is_better else -values)
 
 
-def _view(store: Store, row: int) -> tuple[UInt8[ndarray, "224 224 3"], Float[ndarray, "2 3"]]:
-    crop_px = int(store.attributes["crop_px"])
-    to_view = augment.view_matrices(augment.plain_views(1), crop_px=crop_px, image_px=VIEW_PX)[0]
-    return augment.warp(store.images(row), to_view, VIEW_PX), to_view
+def _view(store: Store, row: int) -> tuple[UInt8[ndarray, "224 224 3"], Float[ndarray, "2 3"], float]:
+    to_view, view_px = shown_view(store, VIEW_PX)
+    return augment.warp(store.images(row), to_view, VIEW_PX), to_view, view_px

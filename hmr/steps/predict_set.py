@@ -142,6 +142,7 @@ def _source(args: argparse.Namespace, store: Store, params: Params, device: torc
     image_px = params.train.model.image_px
     if args.checkpoint:
         network = open_network(args.checkpoint, device)
+        store.must_show(round(augment.VIEW_REFERENCE_PX / network.scale))
         return _Looking(store, network.source, network.image_px, network.scale)
     pool = open_pool(args.mean_body or args.smplify)
     if args.mean_body:
@@ -178,7 +179,7 @@ def _predict(store: Store, source: _Source, body_path: Path, batch_size: int) ->
     for batch in tqdm(list(batched(len(store), batch_size)), unit="batch", mininterval=5, disable=None):
         rows = range(batch.start, batch.stop)
         views = augment.plain_views(len(rows), source.scale)
-        to_view = augment.view_matrices(views, crop_px=int(store.attributes["crop_px"]), image_px=image_px)
+        to_view = augment.view_matrices(views, crop=store.crop_size, image_px=image_px)
         prepared = source.prepare(rows, to_view)
         began = time.perf_counter()
         bodies = pose(source.thetas(prepared))

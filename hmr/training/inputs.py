@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hmr.data import held_out
+from hmr.data import augment, held_out
 from hmr.data.loader import Batch, Batches, Pool
 from hmr.data.store import open_store
 from hmr.errors import UserError
@@ -30,8 +30,9 @@ def batches_of(data: list[Path], params: TrainParams) -> Batches:
         )
     groups = [[by_name[name] for name in names] for names in (params.datasets_2d, params.datasets_3d)]
     optimiser, rows = params.optimiser, partial(held_out.trained_on, wanted=wanted(params))
+    reach_px = augment.reach_px(params.model.view_px, params.augmentation)
     return Batches(
-        [Pool(group, rows) for group in groups if group],
+        [Pool(group, rows, reach_px=reach_px) for group in groups if group],
         steps=optimiser.steps,
         batch_size=optimiser.batch_size,
         image_px=params.model.image_px,

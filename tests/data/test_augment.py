@@ -4,21 +4,22 @@ import pytest
 
 from hmr.data import augment
 from hmr.data.augment import Views
-from hmr.params import AugmentationParams
+from hmr.params import AugmentationParams, load_params
+from hmr.steps.preset import PRESETS
 
 PARAMS = AugmentationParams(jitter_px=20.0, scale_min=0.8, scale_max=1.23, flip=True)
 
 
 def test_the_plain_view_of_a_reference_crop_is_its_middle_untouched():
     crop = np.random.default_rng(0).integers(0, 256, (320, 320, 3), dtype=np.uint8)
-    matrix = augment.view_matrices(augment.plain_views(1), crop_px=320, image_px=224)[0]
+    matrix = augment.view_matrices(augment.plain_views(1), crop=augment.REFERENCE_CROP, image_px=224)[0]
     np.testing.assert_array_equal(augment.warp(crop, matrix, 224), crop[48:272, 48:272])
 
 
 def test_keypoints_stay_on_what_they_mark():
     rng = np.random.default_rng(1)
     views = augment.random_views(40, PARAMS, rng)
-    matrices = augment.view_matrices(views, crop_px=320, image_px=224)
+    matrices = augment.view_matrices(views, crop=augment.REFERENCE_CROP, image_px=224)
     for k in range(40):
         dot = rng.integers(110, 210, 2)
         crop = np.zeros((320, 320, 3), np.uint8)
@@ -40,10 +41,10 @@ def test_a_mirrored_view_negates_normalised_x_and_exchanges_sides():
     keypoints = np.random.default_rng(3).uniform(40, 90, (1, 19, 2))
     straight = Views(np.zeros((1, 2)), np.ones(1), np.array([False]))
     mirrored = Views(np.zeros((1, 2)), np.ones(1), np.array([True]))
-    seen = [
-        augment.to_norm(augment.move_keypoints(keypoints, augment.view_matrices(v, crop_px=136, image_px=96), v), 96)
-        for v in (straight, mirrored)
-    ]
+    seen = []
+    for views in (straight, mirrored):
+        matrices = augment.view_matrices(views, crop=augment.CropSize(136, 320), image_px=96)
+        seen.append(augment.to_norm(augment.move_keypoints(keypoints, matrices, views), 96))
     np.testing.assert_allclose(seen[1], (seen[0] * (-1, 1))[:, augment.COCOPLUS_19.flip], atol=1e-9)
 
 
@@ -56,9 +57,25 @@ def test_normalised_coordinates_there_and_back(image_px):
 
 def test_the_stored_crop_covers_every_view():
     views = Views(np.array([[20.0, -20.0]]), np.array([0.8]), np.array([False]))
-    matrix = augment.view_matrices(views, crop_px=320, image_px=224)[0]
+    matrix = augment.view_matrices(views, crop=augment.REFERENCE_CROP, image_px=224)[0]
     corners = (np.array([[-0.5, -0.5], [223.5, 223.5]]) - matrix[:, 2]) / matrix[0, 0]
     assert corners.min() >= -0.5 - 1e-9 and corners.max() <= 319.5 + 1e-9
+
+
+@pytest.mark.parametrize("preset", ["smoke", "open", "paper"])
+def test_what_is_stored_covers_every_view(preset):
+    params = load_params(PRESETS / f"{preset}.yaml")
+    assert params.normalize.crop_reference_px >= augment.reach_px(params.train.model.view_px, params.train.augmentation)
+
+
+def test_how_much_a_crop_holds_does_not_change_what_is_seen_of_it():
+    crop = np.random.default_rng(5).integers(0, 256, (320, 320, 3), dtype=np.uint8)
+    views = Views(np.array([[8.0, -8.0]]), np.array([0.92]), np.array([True]))
+    seen = []
+    for size, picture in ((augment.REFERENCE_CROP, crop), (augment.CropSize(192, 192), crop[64:256, 64:256])):
+        (matrix,) = augment.view_matrices(views, crop=size, image_px=80, view_px=160)
+        seen.append(augment.warp(picture, matrix, 80))
+    np.testing.assert_allclose(*(picture.astype(int) for picture in seen), atol=1)  # two roundings
 
 
 def test_views_are_drawn_within_their_limits():

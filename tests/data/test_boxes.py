@@ -8,6 +8,7 @@ import pytest
 from data.test_store import plain
 from raw_files import PARAMS
 
+from hmr.data.augment import CropSize
 from hmr.data.boxes import boxed
 from hmr.data.crop import crop_scale
 from hmr.data.readers.human36m import Masks
@@ -19,7 +20,8 @@ RECT = np.array([30.0, 20.0, 80.0, 120.0])
 
 def side_px(sample, network_px=224):
     """The square of the source picture that the network sees."""
-    return network_px * PARAMS.crop_px / 320 / crop_scale(sample.person_px, PARAMS.crop_px)
+    size = CropSize(PARAMS.crop_px, PARAMS.crop_reference_px)
+    return network_px * size.density / crop_scale(sample.person_px, size)
 
 
 def spin(sample):

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hmr.data.augment import plain_views, view_matrices
+from hmr.data.augment import CropSize, plain_views, view_matrices
 from hmr.data.crop import crop_person, crop_scale, image_to_crop
 from hmr.geometry.affine import invert, transform
 
@@ -15,24 +15,24 @@ def crop(image, *, point=(0.0, 0.0), center=(50.0, 50.0), person_px=100.0, crop_
         keypoints_px=np.array([point]),
         center_px=np.array(center),
         person_px=person_px,
-        crop_px=crop_px,
+        size=CropSize(crop_px, 320),
     )
 
 
 @pytest.mark.parametrize("person_px", [20.0, 100.0, 900.0])
 def test_there_and_back(person_px):
     center, points = RNG.uniform(0, 500, 2), RNG.uniform(-50, 600, (30, 2))
-    forward = image_to_crop(center, crop_scale(person_px, 136), 136)
+    forward = image_to_crop(center, crop_scale(person_px, CropSize(136, 320)), 136)
     np.testing.assert_allclose(transform(invert(forward), transform(forward, points)), points, atol=1e-9)
     np.testing.assert_allclose(transform(forward, center[None]), [[67.5, 67.5]], atol=1e-9)
 
 
-@pytest.mark.parametrize("crop_px", [100, 136, 320])
-def test_the_person_is_150_reference_pixels_of_320(crop_px):
+@pytest.mark.parametrize("size", [CropSize(100, 192), CropSize(136, 320), CropSize(320, 320)])
+def test_the_person_is_150_reference_pixels(size):
     ends = np.array([[100.0, 40.0], [100.0, 120.0]])
-    matrix = image_to_crop(np.array([100, 80]), crop_scale(80.0, crop_px), crop_px)
+    matrix = image_to_crop(np.array([100, 80]), crop_scale(80.0, size), size.px)
     length = np.linalg.norm(np.diff(transform(matrix, ends), axis=0))
-    assert length * 320 / crop_px == pytest.approx(150)
+    assert length * size.reference_px / size.px == pytest.approx(150)
 
 
 def test_a_person_at_reference_scale_is_copied_pixel_by_pixel():
@@ -58,7 +58,7 @@ def test_a_dot_stays_on_its_keypoint(size, person_px):
 
 
 def test_the_network_sees_the_middle():
-    to_view = view_matrices(plain_views(1), crop_px=136, image_px=96)[0]
+    to_view = view_matrices(plain_views(1), crop=CropSize(136, 320), image_px=96)[0]
     cut = crop(np.zeros((100, 100, 3), np.uint8), point=(50.0, 50.0))
     np.testing.assert_allclose(transform(to_view, cut.keypoints_px[:1]), [[47.5, 47.5]], atol=1e-9)
 

@@ -10,6 +10,7 @@ import pytest
 from raw_files import PARAMS
 
 from hmr.body.joints import COCOPLUS_19
+from hmr.data.loader import Pool
 from hmr.data.sample import Rejected, Sample
 from hmr.data.store import join_stores, open_store, write_store
 from hmr.errors import UserError
@@ -81,6 +82,7 @@ def test_what_goes_in_comes_out(tmp_path):
             **ATTRIBUTES,
             "schema": 1,
             "crop_px": 64,
+            "crop_reference_px": 320,
             "keypoint_names": list(COCOPLUS_19.joints),
             "joint_names": names,
         }
@@ -96,6 +98,21 @@ def test_what_goes_in_comes_out(tmp_path):
                 assert store[name][row] == getattr(samples[row], name)
             np.testing.assert_array_equal(store["principal_px"][row], samples[row].principal_px)
             np.testing.assert_array_equal(store.part_labels(row), samples[row].load_part_labels())
+
+
+def test_a_store_that_does_not_say_how_much_its_crops_hold_has_the_methods_320(tmp_path):
+    write(tmp_path / "a.h5", [plain(0)])
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file.attrs["crop_reference_px"]
+    with open_store(tmp_path / "a.h5") as store:
+        assert store.crop_size == (64, 320)
+
+
+def test_crops_that_hold_less_than_is_looked_at_are_one_line(tmp_path):
+    write(tmp_path / "a.h5", [plain(0)])
+    Pool([tmp_path / "a.h5"], reach_px=320)
+    with pytest.raises(UserError, match=r"a\.h5: expected crops of at least 321 reference pixels.*found 320; raise"):
+        Pool([tmp_path / "a.h5"], reach_px=321)
 
 
 def test_what_is_missing_is_nan_with_its_flag_false(tmp_path):

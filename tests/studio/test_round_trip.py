@@ -144,8 +144,8 @@ def check_picture(crop, columns, row, shot):
         shot.image,
         keypoints_px=shot.keypoints_2d_px,
         center_px=transform(to_image, np.full((1, 2), (size - 1) / 2))[0],
-        person_px=to_image[0, 0] * 150 * size / augment.CROP_REFERENCE_PX,
-        crop_px=size,
+        person_px=to_image[0, 0] * 150 * size / augment.REFERENCE_CROP.reference_px,
+        size=augment.CropSize(size, augment.REFERENCE_CROP.reference_px),
     ).image
     assert np.abs(crop.astype(int) - fresh).mean() < 4 + 0.25 * shot.image.std()
 
