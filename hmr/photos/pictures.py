@@ -10,7 +10,7 @@ from hmr.photos.recovery import FAR_M, Body
 from hmr.render.camera import Camera
 from hmr.render.mesh import Mesh
 from hmr.render.overlay import NEUTRAL
-from hmr.render.shade import Lights, render
+from hmr.render.shade import Lights, draw
 
 # So that people who touch can be told apart: colour-blind safe, light enough to show shading.
 COLOURS = (NEUTRAL, (240, 196, 120), (170, 214, 160), (226, 166, 178), (190, 176, 226), (150, 212, 216))
@@ -49,7 +49,7 @@ def _draw(canvas: np.ndarray, body: Body, faces: np.ndarray, colour: tuple[int, 
     for top in range(rows.start, rows.stop, high):
         band = slice(top, min(top + high, rows.stop)), columns
         part = camera.cropped(columns.start, top)
-        canvas[band] = render(mesh, part, Lights(), canvas[band], supersample=supersample, opacity=0.9).image
+        canvas[band] = draw(mesh, part, Lights(), canvas[band], supersample=supersample, opacity=0.9)
 
 
 def side_and_top(body: Body, faces: ndarray, colour: tuple[int, int, int] = NEUTRAL) -> UInt8[ndarray, "h w 3"]:
@@ -65,7 +65,7 @@ def side_and_top(body: Body, faces: ndarray, colour: tuple[int, int, int] = NEUT
     above = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
     paper = np.full((_VIEW_PX, _VIEW_PX, 3), 255, np.uint8)
     views = [
-        render(Mesh(around @ turn.T + (0, 0, FAR_M), faces, colour), camera, Lights(), paper).image
+        draw(Mesh(around @ turn.T + (0, 0, FAR_M), faces, colour), camera, Lights(), paper)
         for turn in (np.eye(3), side, above)
     ]
     return np.concatenate(views, 1)

@@ -8,7 +8,7 @@ from hmr.render.camera import Camera, weak_perspective_camera
 from hmr.render.mesh import Mesh, box, flat_shaded, join
 from hmr.render.overlay import draw_keypoints, overlay, side_view, tile
 from hmr.render.raster import Fragments, rasterise
-from hmr.render.shade import Lights, Picture, labels_of, render
+from hmr.render.shade import Lights, Picture, draw, labels_of, render
 from hmr.render.shadow import Shadows
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Picture",
     "Shadows",
     "box",
+    "draw",
     "draw_keypoints",
     "flat_shaded",
     "join",

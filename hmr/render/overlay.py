@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hmr.render.camera import Camera
 from hmr.render.mesh import Mesh
-from hmr.render.shade import Lights, render
+from hmr.render.shade import Lights, draw
 
 NEUTRAL = (166, 189, 219)  # a light steel blue, seen on grass, skin and brick alike
 RIGHT = (214, 64, 55)
@@ -30,7 +30,7 @@ def overlay(
     opacity: float = 0.9,
 ) -> NDArray[np.uint8]:
     """A body, camera-frame vertices (V, 3) in metres, drawn over a photo (H, W, 3) uint8 RGB."""
-    return render(Mesh(vertices, faces, colour), camera, Lights(), photo, opacity=opacity).image
+    return draw(Mesh(vertices, faces, colour), camera, Lights(), photo, opacity=opacity)
 
 
 def side_view(
@@ -53,7 +53,7 @@ def side_view(
     quarter_turn = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])
     turned = (vertices - centre) @ quarter_turn.T + centre
     sheet = np.broadcast_to(np.asarray(paper, np.uint8), (*size_px, 3))
-    return render(Mesh(turned, faces, colour), camera, Lights(), sheet).image
+    return draw(Mesh(turned, faces, colour), camera, Lights(), sheet)
 
 
 def draw_keypoints(

@@ -63,10 +63,33 @@ def render(
     shadows: Shadows | None = None,
     opacity: float = 1.0,
 ) -> Picture:
-    """Draw the mesh over a background (H, W, 3) uint8 RGB, whose size is the picture's.
+    """Draw the mesh as `draw` does, and say what each pixel's centre sees: face ids and depth are never averaged."""
+    image = draw(mesh, camera, lights, background, supersample=supersample, shadows=shadows, opacity=opacity)
+    height, width = image.shape[:2]
+    rows, columns = window = _window(mesh, camera, height, width)
+    size = (rows.stop - rows.start, columns.stop - columns.start)
+    near = camera.cropped(columns.start, rows.start)
+    centres = rasterise(mesh.vertices, mesh.faces, near, size, scratch=_centres)
+    return Picture(
+        image=image,
+        face_id=_paste(centres.face_id, window, np.full((height, width), -1, np.int32)),
+        depth_m=_paste(_depth_m(centres), window, np.zeros((height, width), np.float32)),
+    )
 
-    Colour is the mean of supersample x supersample samples a pixel; face ids and depth come from the pixel's centre
-    alone and are never averaged. opacity < 1 lets the background through the mesh.
+
+def draw(
+    mesh: Mesh,
+    camera: Camera,
+    lights: Lights,
+    background: NDArray[np.uint8],
+    *,
+    supersample: int = 2,
+    shadows: Shadows | None = None,
+    opacity: float = 1.0,
+) -> NDArray[np.uint8]:
+    """The mesh over a background (H, W, 3) uint8 RGB, whose size is the picture's.
+
+    Colour is the mean of supersample x supersample samples a pixel. opacity < 1 lets the background through the mesh.
     """
     background = np.ascontiguousarray(background)
     if background.dtype != np.uint8 or background.ndim != 3 or background.shape[2] != 3:
@@ -77,17 +100,12 @@ def render(
     ground = shade_ground(background, camera, shadows, shadow) if casting else background
     rows, columns = window = _window(mesh, camera, height, width)
     size = (rows.stop - rows.start, columns.stop - columns.start)
-    near = camera.cropped(columns.start, rows.start)
-    fine, fine_size = near.scaled(supersample), (size[0] * supersample, size[1] * supersample)
+    fine = camera.cropped(columns.start, rows.start).scaled(supersample)
+    fine_size = (size[0] * supersample, size[1] * supersample)
     samples = rasterise(mesh.vertices, mesh.faces, fine, fine_size, scratch=_samples)
-    centres = samples if supersample == 1 else rasterise(mesh.vertices, mesh.faces, near, size, scratch=_centres)
     strength = shadows.strength if casting else 0.0
     drawn = _composite(mesh, lights, samples, ground[window], supersample, shadow, strength, opacity)
-    return Picture(
-        image=_paste(drawn, window, ground.copy()),
-        face_id=_paste(centres.face_id, window, np.full((height, width), -1, np.int32)),
-        depth_m=_paste(_depth_m(centres), window, np.zeros((height, width), np.float32)),
-    )
+    return _paste(drawn, window, ground.copy())
 
 
 def labels_of(picture: Picture, face_labels: NDArray, background: int = 0) -> NDArray:

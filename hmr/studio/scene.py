@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from hmr.render import Lights, Mesh, Shadows, box, join, render
+from hmr.render import Lights, Mesh, Shadows, box, draw, join
 from hmr.studio.rig import PlacedCamera
 
 TILE_PX = 256
@@ -72,7 +72,7 @@ class Scene:
 
 
 def _with_props(picture: ndarray, mesh: Mesh, at: PlacedCamera, lights: Lights) -> ndarray:
-    return render(mesh, at.camera, lights, picture, supersample=2).image
+    return draw(mesh, at.camera, lights, picture, supersample=2)
 
 
 def draw_room(scene: Scene, at: PlacedCamera) -> UInt8[ndarray, "height width 3"]:
