@@ -23,6 +23,12 @@ class Dataset:
     paper_samples: Mapping[str, int]  # by split, what the paper's code or protocol counts; a split may be missing
     # By split, whose videos are read side by side, a job for each; a split that is not here is read in one go.
     subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spin_subjects: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the same by SPIN's filters, if others
+
+    def subjects_by(self, filters: str, split: str) -> tuple[str, ...]:
+        """Whose videos a split is read from under `normalize.filters`; none where it is read in one go."""
+        chosen = {**self.subjects, **self.spin_subjects} if filters == "spin" else self.subjects
+        return chosen.get(split, ())
 
 
 DATASETS = {
@@ -101,6 +107,7 @@ DATASETS = {
         paper_samples={"train": 147_221, "test": 2_929},
         # ASSUME: the paper trains its final models on all eight subjects; its code, as we do, keeps S8 for tuning.
         subjects={"train": ("S1", "S2", "S3", "S4", "S5", "S6", "S7")},
+        spin_subjects={"train": ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8")},
     ),
 }
 

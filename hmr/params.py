@@ -84,6 +84,7 @@ class NormalizeParams:
     human36m_stride: int  # keep every n-th frame: 5 is 50 to 10 frames a second
     mpi_inf_3dhp_motion_mm: float  # keep a training frame once a joint has moved so far
     boxes: str  # "hmr": the diagonal of the joints' box is 150 reference pixels; "spin": SPIN's boxes
+    filters: Literal["hmr", "spin"]  # whose rules keep samples of COCO, MPII, MPI-INF-3DHP; other sets have one rule
     max_quarantine_fraction: float
 
 

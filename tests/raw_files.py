@@ -15,12 +15,13 @@ PARAMS = NormalizeParams(
     human36m_stride=5,
     mpi_inf_3dhp_motion_mm=200.0,
     boxes="hmr",
+    filters="hmr",
     max_quarantine_fraction=0.2,
 )
 
 
-def read(dataset, raw, split="train", **only):
-    entries = list(reader_of(dataset)(raw, split, PARAMS, **only))
+def read(dataset, raw, split="train", params=PARAMS, **only):
+    entries = list(reader_of(dataset)(raw, split, params, **only))
     return [e for e in entries if isinstance(e, Sample)], [e for e in entries if isinstance(e, Rejected)]
 
 

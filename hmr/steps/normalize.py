@@ -58,7 +58,7 @@ def _read(args: argparse.Namespace, params: NormalizeParams) -> Counts:
             f"{args.raw}: expected the raw folder of {dataset.title}, found nothing there; "
             f"make it with 'hmr download {args.dataset}' or bring it from {dataset.homepage}"
         )
-    subjects = dataset.subjects.get(args.split, ())
+    subjects = dataset.subjects_by(params.filters, args.split)
     if args.subject and args.subject not in subjects:
         known = ", ".join(subjects) or f"none, as {args.dataset}'s {args.split} split is read in one go"
         raise UserError(f"--subject: expected one of the split's ({known}), found {args.subject}")

@@ -148,8 +148,8 @@ def test_a_video_that_ends_early_leaves_its_last_frames_out(human36m, tmp_path):
 # MPI-INF-3DHP
 
 
-def write_mpi_train(raw, frames=4):
-    """Both sequences of S1 to S7. Joints move by 100 mm a frame, so every second frame is chosen."""
+def write_mpi_train(raw, frames=4, subjects=range(1, 8)):
+    """Both sequences of S1 to S7, or of others. Joints move by 100 mm a frame, so every second frame is chosen."""
     rng = np.random.default_rng(0)
     base_px, base_mm = rng.uniform(5, 40, (14, 28, 2)), rng.normal(scale=400, size=(14, 28, 3))
     annot2, annot3 = np.empty((14, 1), object), np.empty((14, 1), object)
@@ -162,7 +162,7 @@ def write_mpi_train(raw, frames=4):
         lines += [f"name          {camera}", "  sensor      10 10", "  size        64 48", "  animated    0"]
         lines += [f"  intrinsic   {1500 + camera} 0 31.5 0 0 {1502 + camera} 23.5 0 0 0 1 0 0 0 0 1 "]
         lines += ["  extrinsic   1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1 ", "  radial      0"]
-    for subject in range(1, 8):
+    for subject in subjects:
         for sequence in (1, 2):
             folder = raw / f"S{subject}/Seq{sequence}"
             for camera in CAMERAS:

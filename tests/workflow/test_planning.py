@@ -41,6 +41,12 @@ def test_every_preset_plans_the_whole_graph_from_nothing(folder: Path, preset: s
     assert jobs["evaluate_benchmark"] == 35
 
 
+def test_spins_filters_read_the_eighth_subject_of_mpi_inf_3dhp_as_well(folder: Path):
+    edit(folder, "  filters: hmr\n", "  filters: spin\n")
+    parts = [job.outputs[0] for job in planned(folder) if job.rule == "normalize_subject"]
+    assert len(parts) == 5 + 2 + 8 and "results/normalize/mpi_inf_3dhp-train-S8.h5" in parts
+
+
 def test_a_variant_waits_only_for_the_sets_that_it_trains_on(folder: Path):
     needs = {job.outputs[0].split("/")[2]: job.inputs for job in planned(folder) if job.rule == "train_variant"}
     assert "results/normalize/human36m-train.h5" in needs["paired"]

@@ -65,7 +65,7 @@ def reader_code(wildcards):
 
 def subject_parts(wildcards):
     """The parts of a split that is read subject by subject."""
-    subjects = DATASETS[wildcards.dataset].subjects.get(wildcards.split, ())
+    subjects = DATASETS[wildcards.dataset].subjects_by(params.normalize.filters, wildcards.split)
     return [f"results/normalize/{wildcards.dataset}-{wildcards.split}-{subject}.h5" for subject in subjects]
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import ijson
 import numpy as np
 
-from hmr.body.joints import COCO_17
+from hmr.body.joints import COCO_17, LSP_14
 from hmr.data.readers.extent import ANKLES, TORSO, box_center, box_diagonal, mean_length
 from hmr.data.readers.raw import load_bgr, need
 from hmr.data.sample import Rejected, Sample, keypoints_19
@@ -26,6 +26,7 @@ MIN_VISIBLE = 6  # joints that are labelled and not hidden
 MIN_MASK_PX = 60
 _HEAD_OR_SHOULDER = ("nose", "eye", "ear", "shoulder")
 BODY = [k for k, joint in enumerate(COCO_17.joints) if not joint.endswith(_HEAD_OR_SHOULDER)]
+SPIN_BODY = [k for k, joint in enumerate(COCO_17.joints) if joint in LSP_14.joints]  # all but the face
 
 
 def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Rejected]:
@@ -35,7 +36,7 @@ def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Re
     if not folder.is_dir():
         folder = need(raw / "images" / f"train{year}", DATASET)
     path = need(raw / _annotations(year), DATASET)
-    names, categories, people = _content(path)
+    names, categories, people = _content(path, params.filters)
     load = lru_cache(maxsize=1)(load_bgr)
     for image_id, number, person in sorted(people, key=itemgetter(0, 1)):
         sample_id = f"coco/{image_id}/{number}"
@@ -66,14 +67,14 @@ class _Person(NamedTuple):
     wrong: str | None = None  # what is wrong with the labels
 
 
-def _content(path: Path) -> tuple[dict[int, str], set[int], list[tuple[int, int, _Person]]]:
+def _content(path: Path, filters: str) -> tuple[dict[int, str], set[int], list[tuple[int, int, _Person]]]:
     """Names of images by number, known categories, and people with their image's number and their own.
 
     Read as a stream: the file is hundreds of megabytes, and several times that as Python's objects.
     """
     try:
         names = {image["id"]: image["file_name"] for image in _items(path, "images")}
-        people = [(person["image_id"], person["id"], _person(person)) for person in _items(path, "annotations")]
+        people = [(item["image_id"], item["id"], _person(item, filters)) for item in _items(path, "annotations")]
         categories = {category["id"] for category in _items(path, "categories")}
     except (KeyError, TypeError, ijson.JSONError) as error:
         found = " ".join(str(error).split())
@@ -88,7 +89,7 @@ def _items(path: Path, name: str) -> Iterator[dict[str, Any]]:
         yield from ijson.items(file, f"{name}.item", use_float=True)
 
 
-def _person(annotation: dict[str, Any]) -> _Person:
+def _person(annotation: dict[str, Any], filters: str) -> _Person:
     category = annotation.get("category_id")
     if annotation.get("iscrowd"):
         return _Person(category, left_out="a crowd in place of a person")
@@ -99,7 +100,8 @@ def _person(annotation: dict[str, Any]) -> _Person:
         if labels.shape != (3 * len(COCO_17),):
             raise ValueError(f"{labels.size} keypoint numbers in place of {3 * len(COCO_17)}")
         labels = labels.reshape(-1, 3)
-        reason = left_out(labels[:, 2], annotation.get("segmentation"))
+        flags = labels[:, 2]
+        reason = spin_left_out(flags) if filters == "spin" else left_out(flags, annotation.get("segmentation"))
     except (ValueError, TypeError) as error:
         return _Person(category, wrong=f"labels broken: {error}")
     return _Person(category, left_out=reason) if reason else _Person(category, labels)
@@ -129,8 +131,18 @@ def left_out(flags: np.ndarray, segmentation: Any) -> str | None:
     return None if flags[BODY].any() else "only face and shoulders labelled"
 
 
+def spin_left_out(flags: np.ndarray) -> str | None:
+    """Why SPIN leaves a person out, if it does: hidden joints count, and neither polygon nor size is asked for."""
+    return None if (flags[SPIN_BODY] > 0).all() else f"not all {len(SPIN_BODY)} body joints labelled"
+
+
 def mask_px(polygons: list[list[float]]) -> float:
-    """Long side of the box round a person's polygons [x, y, x, y, ...]."""
+    """Long side of the box round a person's polygons [x, y, x, y, ...].
+
+    # ASSUME: the method's code draws the mask and measures the box of its pixels, which differs by about a pixel
+    # unless a polygon leaves the picture. It would draw run lengths as well; COCO has them only for crowds, which are
+    # left out in any case, so a person who comes with them is left out here.
+    """
     corners = np.concatenate([np.reshape(polygon, (-1, 2)) for polygon in polygons])
     return float(np.ptp(corners, 0).max())
 

@@ -11,7 +11,7 @@ import scipy.io
 from hmr.body.joints import LSP_14, MPI_INF_3DHP_17, MPI_INF_3DHP_28
 from hmr.catalogue import DATASETS
 from hmr.data.readers.extent import box_center, box_diagonal
-from hmr.data.readers.raw import lazily, load_bgr, loaded, need, video_frames
+from hmr.data.readers.raw import lazily, load_bgr, loaded, need, video_frames, video_shape
 from hmr.data.sample import Rejected, Sample, keypoints_19
 from hmr.errors import UserError
 from hmr.params import NormalizeParams
@@ -21,6 +21,8 @@ TRAIN_SUBJECTS = DATASETS[DATASET].subjects["train"]
 SEQUENCES = ("Seq1", "Seq2")
 CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)  # those at chest height
 MIN_INSIDE = 8  # of 14 joints within the picture
+SPIN_JOINTS = [MPI_INF_3DHP_28.index(joint) for joint in (*LSP_14.joints, "pelvis", "spine1", "head")]  # all 17 within
+SPIN_STRIDE = 10
 TEST_SEQUENCES = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")
 TEST_FOLDER = "mpi_inf_3dhp_test_set"
 # Frames of the owners' S4/Seq2 in which left and right are exchanged (found by users of the set, not by its owners).
@@ -38,7 +40,10 @@ ACTIVITIES = {
 
 def read(raw: Path, split: str, params: NormalizeParams, subject: str | None = None) -> Iterator[Sample | Rejected]:
     """Frames of the training videos, all or one subject's, or the valid pictures of the test sequences."""
-    return _train(raw, params, [subject] if subject else TRAIN_SUBJECTS) if split == "train" else _test(raw)
+    if split == "test":
+        return _test(raw)
+    subjects = DATASETS[DATASET].subjects_by(params.filters, split)
+    return _train(raw, params, [subject] if subject else subjects)
 
 
 def train_files(raw: Path, subjects: Sequence[str] = TRAIN_SUBJECTS) -> Iterator[Path]:
@@ -78,13 +83,16 @@ def _video(
     path = folder / "imageSequence" / f"video_{camera}.avi"
     prefix = f"mpi_inf_3dhp/{subject}/{sequence}/video_{camera}"
     lsp_px, lsp_mm = (values[:, LSP_14.indices_in(MPI_INF_3DHP_28)] for values in (keypoints_px, joints_mm))
-    moving = moved(lsp_mm, params.mpi_inf_3dhp_motion_mm)
+    if params.filters == "spin":
+        left_out = spin_left_out(keypoints_px, video_shape(path))
+    else:
+        left_out = still(lsp_mm, params.mpi_inf_3dhp_motion_mm)
     focal_px, principal_px = lenses.get(camera, (float("nan"), np.full(2, np.nan)))
-    frames = video_frames(path, np.flatnonzero(moving))
-    for number in range(len(lsp_mm)):
+    frames = video_frames(path, np.flatnonzero([reason is None for reason in left_out]))
+    for number, reason in enumerate(left_out):
         sample_id = f"{prefix}/{number:06d}"
-        if not moving[number]:
-            yield Rejected(sample_id, f"moved less than {params.mpi_inf_3dhp_motion_mm:g} mm", bad=False)
+        if reason is not None:
+            yield Rejected(sample_id, reason, bad=False)
             continue
         _, picture = next(frames)
         if picture is not None and inside(lsp_px[number], picture.shape) < MIN_INSIDE:
@@ -102,6 +110,29 @@ def _video(
             camera=str(camera),
             frame=number,
         )
+
+
+def still(joints_mm: np.ndarray, threshold_mm: float) -> list[str | None]:
+    """Why the method leaves out each frame of (F, J, 3) for want of motion, if it does."""
+    return [None if moves else f"moved less than {threshold_mm:g} mm" for moves in moved(joints_mm, threshold_mm)]
+
+
+def spin_left_out(points_px: np.ndarray, shape: tuple[int, ...] | None) -> list[str | None]:
+    """Why SPIN leaves out each frame of (F, 28, 2) in pictures of a shape, if it does.
+
+    Of the frames with all joints in the picture it takes every tenth; where the shape is unknown, of all.
+    # ASSUME: SPIN counts on from video to video, in whichever order a folder lists its pictures; here each video begins
+    # anew in its own order, so that subjects can be read one by one. It asks the test set for all joints as well; here
+    # test frames are those that the owners mark, as benchmarks need.
+    """
+    reasons, found = [], 0
+    for points in points_px[:, SPIN_JOINTS]:
+        if shape is not None and inside(points, shape) < len(points):
+            reasons.append("not all joints in the picture")
+        else:
+            reasons.append("between every tenth frame" if found % SPIN_STRIDE else None)
+            found += 1
+    return reasons
 
 
 def moved(joints_mm: np.ndarray, threshold_mm: float) -> np.ndarray:

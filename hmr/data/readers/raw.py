@@ -83,6 +83,16 @@ def video_frames(path: Path, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarr
         video.release()
 
 
+def video_shape(path: Path) -> tuple[int, int] | None:
+    """Height and width of a video's pictures as its header says, None where there is no video to open."""
+    video = cv2.VideoCapture(str(path))
+    try:
+        shape = tuple(int(video.get(side)) for side in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH))
+        return shape if all(shape) else None
+    finally:
+        video.release()
+
+
 def loaded(path: Path, number: int, picture: np.ndarray | None) -> Callable[[], np.ndarray]:
     """A frame that is already decoded, as a loader; one that is missing says so when it is asked for."""
 
