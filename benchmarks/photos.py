@@ -170,7 +170,11 @@ def nearness(folder: Path) -> None:
         return
     fit = Fit(Path("results/mocap/pool.h5"), load_params(Path("params.yaml")).predict.smplify)
     looker = Looker.open(None, Path("results/body/body.npz"), "cpu", FOLDER, find=False, fit=fit)
-    lookers = {"network": replace(looker, fitter=None), "fitted": looker}
+    lookers = {
+        "network": replace(looker, fitter=None),
+        "fitted": looker,
+        "fitted, without a network": replace(looker, network=None),
+    }
     people = labelled(folder)
     for name, upright in (("upright", True), ("in other poses", False)):
         group = [(image, joints) for image, joints in people if is_upright(joints) == upright]
@@ -178,6 +182,9 @@ def nearness(folder: Path) -> None:
             near, began = [], time.process_time()
             for image, joints in group:
                 (body,) = eyes.bodies(image, np.array([[*joints.min(0), *np.ptp(joints, axis=0)]]))
+                if body is None:  # nobody's joints are near
+                    near.append([0.0] * len(NEAR))
+                    continue
                 off = np.linalg.norm(body.standing.project(body.keypoints_3d_m)[:14] - 0.5 - joints, axis=1)
                 torso = np.linalg.norm(joints[[2, 3]].mean(0) - joints[[8, 9]].mean(0))
                 near.append([(off < part * torso).mean() for part in NEAR])

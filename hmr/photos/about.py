@@ -7,7 +7,6 @@ from typing import Any
 import h5py
 from safetensors import SafetensorError, safe_open
 
-from hmr.errors import UserError
 from hmr.files import sha256_file
 
 _MEASURED = (
@@ -20,24 +19,25 @@ EXPECT_OF_FITS = (
     "Limbs lie where BlazePose sees them; how deep they are is a guess from poses that people take. Size in metres and"
     " distance are those of a plausible body: one picture does not tell them."
 )
+NO_NETWORK = "none: bodies are fitted, and people whose joints are not seen get none"
 
 
-def newest_checkpoint(results: Path) -> Path:
-    """The network in RESULTS/train that was written last. UserError where none was.
+def newest_checkpoint(results: Path) -> Path | None:
+    """The network in RESULTS/train that was written last, if one was.
 
     Networks trained without critics, whose bodies need not be human, count only where there is no other.
     """
     found = [path for path in results.glob("train/*/checkpoint.safetensors") if _is_network(path)]
-    if not found:
-        raise UserError(
-            f"{results / 'train'}: expected a trained network, found none; run 'snakemake --cores 2 all' first, or give"
-            " --checkpoint and --body"
-        )
-    return max(found, key=lambda path: (_origin(path)["train"]["adv_weight"] > 0, path.stat().st_mtime_ns, path))
+    return max(found, key=_critics_and_age, default=None)
 
 
-def about(checkpoint: Path, body: Path, body_source: str, people_found_by: str) -> dict[str, Any]:
+def about(checkpoint: Path | None, body: Path, body_source: str, people_found_by: str) -> dict[str, Any]:
     """What to write beside a result. Reads the checkpoint's own words about its origin, not its weights."""
+    seen = {"body": f"{body.name}: {body_source}", "people_found_by": people_found_by}
+    return {"network": NO_NETWORK, **seen} if checkpoint is None else {**_about_network(checkpoint), **seen}
+
+
+def _about_network(checkpoint: Path) -> dict[str, Any]:
     origin = _origin(checkpoint)
     stems = [Path(name).stem for name in origin.get("inputs", {}) if name.endswith("-train.h5")]
     data = sorted(_prefix(checkpoint, stem) + stem.removesuffix("-train") for stem in stems)
@@ -47,8 +47,6 @@ def about(checkpoint: Path, body: Path, body_source: str, people_found_by: str) 
         "checkpoint_sha256": sha256_file(checkpoint),
         "variant": origin.get("variant", "not told by the file"),
         "trained_on": data or "not told by the file",
-        "body": f"{body.name}: {body_source}",
-        "people_found_by": people_found_by,
         "measured": measured or "nothing: no metrics of this network lie beside it",
         "expect": "Rough on photographs where training saw rendered people only. Size in metres and distance are those"
         " of a plausible body: one picture does not tell them.",
@@ -57,16 +55,26 @@ def about(checkpoint: Path, body: Path, body_source: str, people_found_by: str) 
 
 def summary(told: dict[str, Any]) -> str:
     """The same for the terminal, a line for each thing."""
-    trained = told["trained_on"] if isinstance(told["trained_on"], str) else ", ".join(told["trained_on"])
-    measured = told["measured"] if isinstance(told["measured"], str) else "; ".join(told["measured"])
     lines = [
-        f"network: {told['variant']} ({told['checkpoint']}, {told['checkpoint_sha256'][:12]}), trained on: {trained}",
-        f"measured: {measured}",
+        *([f"network: {told['network']}"] if "network" in told else _network_lines(told)),
         *([f"fitted by: {told['fitted_by']}"] if "fitted_by" in told else []),
         f"expect: {told['expect']}",
         f"people found by: {told['people_found_by']}",
     ]
     return "\n".join(lines)
+
+
+def _network_lines(told: dict[str, Any]) -> list[str]:
+    trained = told["trained_on"] if isinstance(told["trained_on"], str) else ", ".join(told["trained_on"])
+    measured = told["measured"] if isinstance(told["measured"], str) else "; ".join(told["measured"])
+    return [
+        f"network: {told['variant']} ({told['checkpoint']}, {told['checkpoint_sha256'][:12]}), trained on: {trained}",
+        f"measured: {measured}",
+    ]
+
+
+def _critics_and_age(checkpoint: Path) -> tuple[bool, int, Path]:
+    return _origin(checkpoint)["train"]["adv_weight"] > 0, checkpoint.stat().st_mtime_ns, checkpoint
 
 
 def _is_network(checkpoint: Path) -> bool:

@@ -42,7 +42,9 @@ class JointFitter:
         smplify = Smplify(model, prior, mean_start(pool), iterations=settings.iterations)
         return cls(eyes, smplify, f"SMPLify on joints seen by {eyes.name}, with poses as in {pool_path.name}")
 
-    def fitted(self, views: Sequence[tuple[np.ndarray, Place]], bodies: Sequence[Body], model: BodyModel) -> list[Body]:
+    def fitted(
+        self, views: Sequence[tuple[np.ndarray, Place]], bodies: Sequence[Body | None], model: BodyModel
+    ) -> list[Body | None]:
         """The bodies, those of people whose joints are seen fitted to them. `views` as for `recover`."""
         seen = [self.eyes.joints_at(image, place) for image, place in views]
         rows = [k for k, joints in enumerate(seen) if joints is not None]

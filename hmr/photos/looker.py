@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 
 from hmr.body.file import read_body_file
 from hmr.body.model import BodyModel
@@ -19,6 +20,11 @@ from hmr.photos.fitting import JointFitter
 from hmr.photos.recovery import Body, recover
 from hmr.prediction.checkpoints import Loaded, open_network
 
+UNSEEN = "no joints are seen, and no network is there to guess; train one, or give --checkpoint"
+_NO_NETWORK = (
+    "results/train: expected a trained network, found none; run 'snakemake --cores 2 all' first, give --checkpoint and"
+    " --body, or fit bodies without one by --fit"
+)
 _NOBODY_LOOKED = "nobody: where they are was said"
 
 
@@ -32,9 +38,10 @@ class Fit:
 
 @dataclass(frozen=True)
 class Looker:
-    """A network that is ready to look."""
+    """A network, a fitter, or both, ready to look."""
 
-    network: Loaded
+    network: Loaded | None
+    device: torch.device
     model: BodyModel
     body: dict[str, np.ndarray]
     detector: Detector | None
@@ -53,18 +60,21 @@ class Looker:
         find: bool = True,
         fit: Fit | None = None,
     ) -> Self:
-        """UserError for files that are no network and no body.
+        """UserError for files that are no network and no body, and where there is neither a network nor a fit.
 
         networks: where `hmr detector` put BlazePose's. find: whether people will be looked for.
         """
         checkpoint = checkpoint or newest_checkpoint(Path("results"))
-        body = read_body_file(body_path)
-        network, model = open_network(checkpoint, pick_device(device)), BodyModel(body)
+        if checkpoint is None and fit is None:
+            raise UserError(_NO_NETWORK)
+        body, chosen = read_body_file(body_path), pick_device(device)
+        network, model = open_network(checkpoint, chosen) if checkpoint else None, BodyModel(body)
         detector, advice = open_detector(networks) if find else (None, None)
         fitter = _fitter(networks, fit, model) if fit else None
         told = about(checkpoint, body_path, str(body["source"]), detector.name if detector else _NOBODY_LOOKED)
         return cls(
             network=network,
+            device=chosen,
             model=model,
             body=body,
             detector=detector,
@@ -73,13 +83,19 @@ class Looker:
             told=told | ({"fitted_by": fitter.name, "expect": EXPECT_OF_FITS} if fitter else {}),
         )
 
-    def bodies(self, image: np.ndarray, boxes: np.ndarray) -> list[Body]:
-        """A body for each box (n, 4) of a picture, uint8 (H, W, 3)."""
+    @property
+    def scale(self) -> float:
+        """Of the person in what is looked at, relative to the paper's view; fits look at that."""
+        return self.network.scale if self.network else 1.0
+
+    def bodies(self, image: np.ndarray, boxes: np.ndarray) -> list[Body | None]:
+        """A body for each box (n, 4) of a picture, uint8 (H, W, 3); None as in `recover`."""
         return self.recover([(image, people.place_of(box)) for box in boxes])
 
-    def recover(self, views: Sequence[tuple[np.ndarray, people.Place]]) -> list[Body]:
-        """A body for each picture, uint8 (H, W, 3), and place in it."""
-        bodies = recover(views, self.network, self.model)
+    def recover(self, views: Sequence[tuple[np.ndarray, people.Place]]) -> list[Body | None]:
+        """A body for each picture, uint8 (H, W, 3), and place in it; None where no network guesses, and no joint is
+        seen that a body could be fitted to."""
+        bodies = recover(views, self.network, self.model) if self.network else [None] * len(views)
         return bodies if self.fitter is None else self.fitter.fitted(views, bodies, self.model)
 
 

@@ -12,7 +12,7 @@ from hmr.demo.server import HOST, Box, make_server
 from hmr.errors import UserError
 from hmr.photos import formats, maps, people, pictures
 from hmr.photos.about import summary
-from hmr.photos.looker import Looker
+from hmr.photos.looker import UNSEEN, Looker
 from hmr.photos.reading import decode_picture
 from hmr.steps.predict import add_looking_arguments, open_looker
 
@@ -57,7 +57,9 @@ def recovered(content: bytes, box: Box | None, looker: Looker) -> dict[str, Any]
         people.check_box(one, image.shape[:2], "this picture")
     if not len(boxes):
         raise UserError("nobody was found; drag a box around a person in the picture")
-    bodies, faces = looker.bodies(image, boxes), looker.body["f"]
+    bodies, faces = [body for body in looker.bodies(image, boxes) if body is not None], looker.body["f"]
+    if not bodies:
+        raise UserError(f"a person is there, but {UNSEEN}")
     colours = maps.PART_COLOURS[looker.body["part6"] + 1]
     overlay = cv2.cvtColor(pictures.draw_bodies(image, bodies, faces), cv2.COLOR_RGB2BGR)
     return {

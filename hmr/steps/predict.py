@@ -26,7 +26,7 @@ from hmr.files import atomic_path
 from hmr.params import load_params
 from hmr.photos import formats, maps, motion, people, pictures
 from hmr.photos.about import summary
-from hmr.photos.looker import Fit, Looker
+from hmr.photos.looker import UNSEEN, Fit, Looker
 from hmr.photos.reading import Video, files_of, is_video, names_of, open_video, read_picture
 from hmr.photos.recovery import Body, focal_px, pose_bodies
 from hmr.prediction.predictor import batched
@@ -42,7 +42,8 @@ stand upright looks for them, and misses nearly all others. Or say --tight if ea
 person, or where people are by --boxes.
 
   hmr predict photo.jpg --out bodies
-  hmr predict photo.jpg --out bodies --fit                 # limbs where BlazePose sees them, by SMPLify
+  hmr predict photo.jpg --out bodies --fit                 # limbs where BlazePose sees them, by SMPLify; such fits
+                                                           # need the pool of poses, and no trained network
   hmr predict holiday/ walk.mp4 --out bodies --maps
   hmr predict beach.jpg --boxes boxes.json --out bodies    # {"beach.jpg": [[x, y, width, height], ...]}
   hmr predict beach.jpg --boxes beach_keypoints.json ...   # OpenPose's or COCO's JSON, or a folder of OpenPose's
@@ -122,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     tools = _tools(args)
     _writable(args.out)
     bodies, start = 0, time.perf_counter()
-    with _steady(tools.looker.network.source.device):
+    with _steady(tools.looker.device):
         for path, name in zip(tqdm(files, unit="file", disable=None), names_of(files), strict=True):
             with complaints.told():
                 bodies += (_video if is_video(path) else _picture)(path, name, tools, complaints)
@@ -164,7 +165,7 @@ def _writable(out: Path) -> None:
 def _boxes(image: np.ndarray, path: Path, tools: Tools, complaints: Complaints) -> np.ndarray:
     """Boxes (n, 4) of the people to recover: as told, else as found. UserError where there is nobody."""
     if tools.tight:
-        return people.whole_picture(image.shape[:2], tools.looker.network.scale)[None]
+        return people.whole_picture(image.shape[:2], tools.looker.scale)[None]
     if tools.boxes is None:
         found = tools.looker.detector(image)
         if not len(found):
@@ -188,17 +189,21 @@ def _picture(path: Path, name: str, tools: Tools, complaints: Complaints) -> int
     image = read_picture(path)
     size, faces = image.shape[:2], tools.looker.body["f"]
     boxes = _boxes(image, path, tools, complaints)
-    bodies = tools.looker.bodies(image, boxes)
-    if not bodies:
+    seen = []
+    for box, body in zip(boxes, tools.looker.bodies(image, boxes), strict=True):
+        with complaints.told():
+            seen.append((box, _seen(body, f"{path}: the person at {_spoken(box)}")))
+    if not seen:
         return 0
-    for k, body in enumerate(bodies):
+    bodies = [body for _, body in seen]
+    for k, (box, body) in enumerate(seen):
         stem = tools.out / _person(name, k)
         colour = pictures.colour_of(k)
         _write_bytes(stem.with_name(f"{stem.name}-views.jpg"), _encoded(pictures.side_and_top(body, faces, colour)))
         part_colours = maps.PART_COLOURS[tools.looker.body["part6"] + 1]
         _write_bytes(stem.with_name(f"{stem.name}.glb"), formats.glb(body.vertices, faces, part_colours))
         _write_npz(stem.with_name(f"{stem.name}.npz"), _motion_arrays([body], size, 1.0, tools.looker.model))
-        told = {**_parameters(body, size), "picture": path.name, "box_px": boxes[k], "network": tools.looker.told}
+        told = {**_parameters(body, size), "picture": path.name, "box_px": box, "network": tools.looker.told}
         _write_json(stem.with_name(f"{stem.name}.json"), told)
     _write_bytes(tools.out / f"{name}-overlay.jpg", _encoded(pictures.draw_bodies(image, bodies, faces)))
     if tools.maps:
@@ -209,13 +214,26 @@ def _picture(path: Path, name: str, tools: Tools, complaints: Complaints) -> int
     return len(bodies)
 
 
+def _seen(body: Body | None, who: str) -> Body:
+    if body is None:
+        raise UserError(f"{who}: {UNSEEN}")
+    return body
+
+
+def _spoken(box: np.ndarray) -> str:
+    return "x {:.0f}, y {:.0f}".format(*box[:2])
+
+
 def _video(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
     """Everything about one video; how many people. Three passes: find, recover, draw; no frame is kept."""
     video = open_video(path)
     tracks = _tracks(video, tools, complaints)
     if not tracks:
         raise UserError(f"{path}: expected a person, found nobody in two looks running; use --boxes")
-    bodies = _smooth(_recover_frames(video, tracks, tools), video, tools)
+    tracks, found = _held(path, tracks, _recover_frames(video, tracks, tools), complaints)
+    if not tracks:
+        return 0
+    bodies = _smooth(found, video, tools)
     for k, track in enumerate(tracks):
         of_track = [bodies[frame, k] for frame in _span(track)]
         _write_npz(
@@ -240,7 +258,7 @@ def _video(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
 def _tracks(video: Video, tools: Tools, complaints: Complaints) -> list[motion.Track]:
     """Who is where: boxes of the whole video stand still, boxes of frames and found ones are followed."""
     last, path = video.frames - 1, video.path
-    whole = people.whole_picture(video.size_px, tools.looker.network.scale)[None] if tools.tight else None
+    whole = people.whole_picture(video.size_px, tools.looker.scale)[None] if tools.tight else None
     if tools.boxes is not None and len(given := people.boxes_for(tools.boxes, path)):
         whole = given
     if whole is not None:
@@ -266,9 +284,30 @@ def _span(track: motion.Track) -> range:
     return range(track.frames[0], track.frames[-1] + 1)
 
 
-def _recover_frames(video: Video, tracks: list[motion.Track], tools: Tools) -> dict[tuple[int, int], Body]:
-    """A body for each frame and track, frames seen one by one."""
-    bodies: dict[tuple[int, int], Body] = {}
+def _held(
+    path: Path,
+    tracks: list[motion.Track],
+    bodies: dict[tuple[int, int], Body | None],
+    complaints: Complaints,
+) -> tuple[list[motion.Track], dict[tuple[int, int], Body]]:
+    """Who is seen in any frame, as the nearest frame saw them where one did not; the tracks numbered anew."""
+    kept: list[motion.Track] = []
+    held: dict[tuple[int, int], Body] = {}
+    for k, track in enumerate(tracks):
+        seen = np.array([frame for frame in _span(track) if bodies[frame, k] is not None])
+        if not len(seen):
+            with complaints.told():
+                raise UserError(f"{path}: the person from frame {track.frames[0]} on: {UNSEEN}")
+            continue
+        for frame in _span(track):
+            held[frame, len(kept)] = bodies[int(seen[np.abs(seen - frame).argmin()]), k]
+        kept.append(track)
+    return kept, held
+
+
+def _recover_frames(video: Video, tracks: list[motion.Track], tools: Tools) -> dict[tuple[int, int], Body | None]:
+    """What `recover` has for each frame and track, frames seen one by one."""
+    bodies: dict[tuple[int, int], Body | None] = {}
     waiting: list[tuple[tuple[int, int], np.ndarray, people.Place]] = []
 
     def look() -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from hmr.errors import UserError
 from hmr.photos.about import about, newest_checkpoint, summary
 
 
@@ -34,11 +33,20 @@ def test_one_without_critics_is_taken_only_where_there_is_no_other(tmp_path):
     assert newest_checkpoint(tmp_path) == other
 
 
-def test_none_is_a_mistake_that_names_the_way_out(tmp_path):
+def test_half_a_file_is_no_network(tmp_path):
     (tmp_path / "train/paired").mkdir(parents=True)
     (tmp_path / "train/paired/checkpoint.safetensors").write_bytes(b"half a file")
-    with pytest.raises(UserError, match="snakemake"):
-        newest_checkpoint(tmp_path)
+    assert newest_checkpoint(tmp_path) is None
+
+
+def test_that_there_is_no_network_is_told(tmp_path):
+    told = about(None, tmp_path / "body.npz", "made up", "BlazePose")
+    assert summary(told | {"fitted_by": "SMPLify", "expect": "limbs"}).splitlines() == [
+        "network: none: bodies are fitted, and people whose joints are not seen get none",
+        "fitted by: SMPLify",
+        "expect: limbs",
+        "people found by: BlazePose",
+    ]
 
 
 @pytest.mark.parametrize(("source", "prefix"), [("official", ""), ("studio", "open-"), (None, "open-")])
