@@ -207,7 +207,9 @@ def _together(
     shaped = Shaped(body.moved(moved), betas, torch.float64)
     posed = posed_markers(shaped, motion)
     normal = normal_equations(posed, points, seen, _SCALES_M[-1])
-    add_prior(normal, motion, posed)
+    # Frames of one subject are alike: who sits has bent hips in all of them, and as many full priors, which all pull at
+    # the same tilt of the pelvis, would drag its markers from where they sit. Together they have the say of one frame.
+    add_prior(normal, motion, posed, swing_share=1 / len(points))
     by_pose = torch.cat((-cross_matrix(posed.levers).transpose(2, 3).flatten(3), _eyes(len(points), markers)), -1)
     by_shape = _slopes(body.moved(moved), betas, motion, posed)  # (frames, markers, 3, 10 + 3 markers)
     heavy = by_shape * normal.trust[..., None, None]
