@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.ndimage import median_filter
+from scipy.ndimage import distance_transform_edt, median_filter
 from torch import Tensor
 
 from hmr.body.joints import SMPL_24
@@ -110,6 +110,11 @@ def _start(shaped: Shaped, points: Tensor, seen: Tensor, rate_hz: float) -> Moti
         at = index(joint)
         parent = world[:, ABOVE[at]]
         local[:, at] = parent.mT @ turned(mask(owners), parent, at, places[:, at] + pelvis)
+        told = mask(owners).sum(1).numpy() > 1
+        if told.any() and not told.all():  # one marker does not tell a limb's twist, which is then the nearest frame's
+            nearest = distance_transform_edt(~told, return_distances=False, return_indices=True)[0]
+            like = parent @ local[torch.from_numpy(nearest.astype(int)), at]
+            local[:, at] = parent.mT @ turned(mask(owners), like, at, places[:, at] + pelvis)
     return _median(Motion(_unbent(local), pelvis), rate_hz)
 
 
