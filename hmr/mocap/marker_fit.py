@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.ndimage import median_filter
+from scipy.ndimage import distance_transform_edt, median_filter
 from torch import Tensor
 
 from hmr.body.joints import SMPL_24
@@ -110,6 +110,11 @@ def _start(shaped: Shaped, points: Tensor, seen: Tensor, rate_hz: float) -> Moti
         at = index(joint)
         parent = world[:, ABOVE[at]]
         local[:, at] = parent.mT @ turned(mask(owners), parent, at, places[:, at] + pelvis)
+        told = mask(owners).sum(1).numpy() > 1
+        if told.any() and not told.all():  # one marker does not tell a limb's twist, which is then the nearest frame's
+            nearest = distance_transform_edt(~told, return_distances=False, return_indices=True)[0]
+            like = parent @ local[torch.from_numpy(nearest.astype(int)), at]
+            local[:, at] = parent.mT @ turned(mask(owners), like, at, places[:, at] + pelvis)
     return _median(Motion(_unbent(local), pelvis), rate_hz)
 
 
@@ -207,7 +212,9 @@ def _together(
     shaped = Shaped(body.moved(moved), betas, torch.float64)
     posed = posed_markers(shaped, motion)
     normal = normal_equations(posed, points, seen, _SCALES_M[-1])
-    add_prior(normal, motion, posed)
+    # Frames of one subject are alike: who sits has bent hips in all of them, and as many full priors, which all pull at
+    # the same tilt of the pelvis, would drag its markers from where they sit. Together they have the say of one frame.
+    add_prior(normal, motion, posed, swing_share=1 / len(points))
     by_pose = torch.cat((-cross_matrix(posed.levers).transpose(2, 3).flatten(3), _eyes(len(points), markers)), -1)
     by_shape = _slopes(body.moved(moved), betas, motion, posed)  # (frames, markers, 3, 10 + 3 markers)
     heavy = by_shape * normal.trust[..., None, None]

@@ -20,6 +20,7 @@ from hmr.mocap.marker_body import MarkerBody
 
 _MARKER_SIGMA_M = 0.005
 _SMOOTH_RAD_S2, _SMOOTH_M_S2 = 150.0, 40.0  # what bodies accelerate by; decides how much frames hold each other
+_SWING_RAD = 0.5  # people swing about axes so wide or wider, often to one side for long; the others only give a little
 _FRAMES_AT_ONCE = 128
 MOST_TURN_RAD = 0.5  # of a joint in one step
 
@@ -153,14 +154,15 @@ def normal_equations(posed: Posed, points: Tensor, seen: Tensor, scale_m: float)
     return Normal(matrix, torch.cat((turning.flatten(1), heavy.sum(1)), 1), beside, trust)
 
 
-def add_prior(normal: Normal, motion: Motion, posed: Posed) -> None:
-    """Every joint's turn near its middle, each axis with its own width."""
+def add_prior(normal: Normal, motion: Motion, posed: Posed, *, swing_share: float = 1.0) -> None:
+    """Every joint's turn near its middle, each axis with its own width; `swing_share` of that on wide axes."""
     dtype = posed.world.dtype
     turn = rotmat_to_axis_angle(motion.local[:, 1:])
     parents = posed.world[:, ABOVE[1:]]
     # A small turn w about the world's axes changes the local turn's axis-angle v by (1 - [v]/2) P' w at first order.
     slope = (torch.eye(3, dtype=dtype) - cross_matrix(turn) / 2) @ parents.mT
-    stiff = torch.from_numpy(1 / _sigmas()[1:] ** 2).to(dtype)
+    sigmas = _sigmas()[1:]
+    stiff = torch.from_numpy(np.where(sigmas < _SWING_RAD, 1.0, swing_share) / sigmas**2).to(dtype)
     blocks = slope.mT @ (stiff[..., None] * slope)
     pull = -(slope.mT @ (stiff * (turn - torch.from_numpy(_middles()[1:]).to(dtype)))[..., None])[..., 0]
     diagonal = normal.matrix[:, :72, :72].unflatten(1, (24, 3)).unflatten(3, (24, 3))

@@ -90,6 +90,20 @@ def test_what_the_body_shows_is_found_again(body: MarkerBody, seen: np.ndarray, 
     assert 1000 * np.linalg.norm(again - seen, axis=-1).mean() < 1.0
 
 
+def test_who_sits_all_the_time_wears_markers_where_they_are(body: MarkerBody) -> None:
+    """Hips bent in every frame do not together turn the pelvis away from its markers."""
+    pose, pelvis_m = motion(0)
+    for side in ("left", "right"):
+        hip, knee = SMPL_24.index(f"{side}_hip"), SMPL_24.index(f"{side}_knee")
+        pose[:, hip] = 0.2 * pose[:, hip] - [1.5, 0, 0]
+        pose[:, knee, 0] += 1.0
+    points = mf.marker_points(body, np.zeros(10), pose, pelvis_m)
+    found = mf.fit_actor(body, points, RATE_HZ)
+    waist = [body.labels.index(label) for label in ("LFWT", "RFWT", "LBWT", "RBWT")]
+    assert 1000 * np.linalg.norm(found.body.sites_m - body.sites_m, axis=-1)[waist].max() < 4
+    assert np.median(turns_deg(pose, mf.fit_frames(found, points, RATE_HZ).pose_axis_angle, [0])) < 3
+
+
 def test_a_fit_of_a_fit_changes_nothing(seen: np.ndarray, actor: mf.MarkerActor) -> None:
     once = mf.fit_frames(actor, seen, RATE_HZ)
     shown = mf.marker_points(actor.body, actor.betas, once.pose_axis_angle, once.pelvis_m)
