@@ -24,12 +24,11 @@ from hmr.download.blazepose import FOLDER
 from hmr.errors import UserError
 from hmr.files import atomic_path
 from hmr.params import load_params
-from hmr.photos import formats, maps, motion, people, pictures
+from hmr.photos import film, formats, maps, motion, people, pictures
 from hmr.photos.about import summary
 from hmr.photos.looker import UNSEEN, Fit, Looker
 from hmr.photos.reading import Video, files_of, is_video, names_of, open_video, read_picture
-from hmr.photos.recovery import Body, focal_px, pose_bodies
-from hmr.prediction.predictor import batched
+from hmr.photos.recovery import Body, focal_px
 
 _HELP = """
 For a picture: NAME-overlay.jpg (bodies over it, in its own resolution), and for each person NAME-views.jpg (front,
@@ -50,7 +49,6 @@ person, or where people are by --boxes.
 
 A file that cannot be used is told in one line, the rest goes on, and the status is 2 at the end.
 """
-_FRAMES_AT_ONCE = 16
 _FIRST_CENTRE = 0.5  # where the renderer, which counts from the picture's corner, has the first pixel's centre
 
 
@@ -230,12 +228,12 @@ def _video(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
     tracks = _tracks(video, tools, complaints)
     if not tracks:
         raise UserError(f"{path}: expected a person, found nobody in two looks running; use --boxes")
-    tracks, found = _held(path, tracks, _recover_frames(video, tracks, tools), complaints)
+    tracks, rough = _seen_tracks(path, tracks, film.recover_frames(video, tracks, tools.looker), complaints)
     if not tracks:
         return 0
-    bodies = _smooth(found, video, tools)
+    bodies = film.smooth(rough, video, tools.looker)
     for k, track in enumerate(tracks):
-        of_track = [bodies[frame, k] for frame in _span(track)]
+        of_track = [bodies[frame, k] for frame in film.span(track)]
         _write_npz(
             tools.out / f"{_person(name, k)}.npz",
             _motion_arrays(of_track, video.size_px, video.rate_hz, tools.looker.model),
@@ -244,7 +242,7 @@ def _video(path: Path, name: str, tools: Tools, complaints: Complaints) -> int:
         transl = np.array([body.standing.transl_m(video.size_px) for body in of_track])
         pose = np.array([body.full_pose_rotmat for body in of_track])
         _write_bytes(tools.out / f"{_person(name, k)}.bvh", formats.bvh(pose, rest, transl, video.rate_hz).encode())
-    _draw_video(video, tracks, bodies, tools, tools.out / f"{name}-overlay.mp4")
+    film.draw_video(video, bodies, tools.looker.body["f"], tools.out / f"{name}-overlay.mp4")
     told = {
         "video": path.name,
         "frame_rate_hz": video.rate_hz,
@@ -280,86 +278,20 @@ def _tracks(video: Video, tools: Tools, complaints: Complaints) -> list[motion.T
     return motion.follow(looks, last) if looks else []
 
 
-def _span(track: motion.Track) -> range:
-    return range(track.frames[0], track.frames[-1] + 1)
-
-
-def _held(
-    path: Path,
-    tracks: list[motion.Track],
-    bodies: dict[tuple[int, int], Body | None],
-    complaints: Complaints,
-) -> tuple[list[motion.Track], dict[tuple[int, int], Body]]:
-    """Who is seen in any frame, as the nearest frame saw them where one did not; the tracks numbered anew."""
+def _seen_tracks(
+    path: Path, tracks: list[motion.Track], bodies: dict[tuple[int, int], Body | None], complaints: Complaints
+) -> tuple[list[motion.Track], film.Bodies]:
+    """Who is seen in any frame, numbered anew, and their bodies in all of them; a line for each of the others."""
     kept: list[motion.Track] = []
-    held: dict[tuple[int, int], Body] = {}
+    held: film.Bodies = {}
     for k, track in enumerate(tracks):
-        seen = np.array([frame for frame in _span(track) if bodies[frame, k] is not None])
-        if not len(seen):
+        if found := film.hold_nearest(track, {frame: bodies[frame, k] for frame in film.span(track)}):
+            held |= {(frame, len(kept)): body for frame, body in found.items()}
+            kept.append(track)
+        else:
             with complaints.told():
                 raise UserError(f"{path}: the person from frame {track.frames[0]} on: {UNSEEN}")
-            continue
-        for frame in _span(track):
-            held[frame, len(kept)] = bodies[int(seen[np.abs(seen - frame).argmin()]), k]
-        kept.append(track)
     return kept, held
-
-
-def _recover_frames(video: Video, tracks: list[motion.Track], tools: Tools) -> dict[tuple[int, int], Body | None]:
-    """What `recover` has for each frame and track, frames seen one by one."""
-    bodies: dict[tuple[int, int], Body | None] = {}
-    waiting: list[tuple[tuple[int, int], np.ndarray, people.Place]] = []
-
-    def look() -> None:
-        found = tools.looker.recover([(image, place) for _, image, place in waiting])
-        bodies.update(zip((key for key, _, _ in waiting), found, strict=True))
-        waiting.clear()
-
-    for frame, image in enumerate(
-        tqdm(video, total=video.frames, unit="frame", desc="recovering", leave=False, disable=None)
-    ):
-        for k, track in enumerate(tracks):
-            if frame in _span(track):
-                waiting.append(((frame, k), image, people.place_of(track.box_at(frame))))
-        if len(waiting) >= _FRAMES_AT_ONCE:
-            look()
-    look()
-    return bodies
-
-
-def _smooth(bodies: dict[tuple[int, int], Body], video: Video, tools: Tools) -> dict[tuple[int, int], Body]:
-    """Each track's motion smoothed, with one shape: a person does not change it."""
-    smooth: dict[tuple[int, int], Body] = {}
-    for k in sorted({track for _, track in bodies}):
-        keys = sorted(key for key in bodies if key[1] == k)
-        rough = [bodies[key] for key in keys]
-        pose = motion.smooth_rotations(np.array([body.full_pose_rotmat for body in rough]), video.rate_hz)
-        standing = motion.smooth_standing([body.standing for body in rough], video.rate_hz)
-        betas = np.median([body.betas for body in rough], 0, keepdims=True).repeat(len(keys), 0)
-        for part in batched(len(keys), _FRAMES_AT_ONCE):
-            smooth.update(
-                zip(keys[part], pose_bodies(standing[part], pose[part], betas[part], tools.looker.model), strict=True)
-            )
-    return smooth
-
-
-def _draw_video(
-    video: Video, tracks: list[motion.Track], bodies: dict[tuple[int, int], Body], tools: Tools, out: Path
-) -> None:
-    height, width = video.size_px
-    with atomic_path(out) as temporary:
-        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), video.rate_hz, (width, height))
-        if not writer.isOpened():
-            raise UserError(f"{out}: OpenCV cannot write a video of {width} x {height} here; shrink the video")
-        try:
-            for frame, image in enumerate(
-                tqdm(video, total=video.frames, unit="frame", desc="drawing", leave=False, disable=None)
-            ):
-                seen = [bodies[frame, k] for k in range(len(tracks)) if (frame, k) in bodies]
-                drawn = pictures.draw_bodies(image, seen, tools.looker.body["f"], supersample=1)
-                writer.write(cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-        finally:
-            writer.release()
 
 
 def _parameters(body: Body, size_px: tuple[int, int]) -> dict[str, Any]:
