@@ -3,8 +3,8 @@ joints on each person, and the box goes around these.
 
 The first network sees 224 pixels and people who fill half of them and more, so it looks at the picture through windows:
 all of it, halves, and quarters where these showed someone new. What would be too large or too small for its window is
-a mistake. Constants and the order of the networks' numbers are
-those of MediaPipe's graphs pose_detection_cpu and pose_landmark_cpu; what differs is marked.
+a mistake. Constants and the order of the networks' numbers are those of MediaPipe's graphs pose_detection_cpu and
+pose_landmark_cpu; what differs is marked.
 """
 
 import contextlib
@@ -46,6 +46,7 @@ _CIRCLE = 0.62  # of a person's diagonal is the radius of their circle
 # The head's top lies beyond the ears by this part of their way from the shoulders: the median of 739 people of
 # LSP-extended, other ones than those on which the detector is measured.
 _TOP = 0.61
+_SAME_CIRCLE = 0.25  # of a person's radius: whoever is so near them, and about as large, is not looked at again
 _SAME_PERSON = 0.6  # of the smaller box lies within the other. Not MediaPipe's, which looks for one person
 
 
@@ -73,6 +74,16 @@ class Joints:
         return np.array([points[name] for name in order]), np.array([counts[name] for name in order])
 
 
+@dataclass(frozen=True)
+class _Found:
+    """Somebody whom both networks see."""
+
+    sure: float
+    box: np.ndarray  # (4,)
+    hips: np.ndarray  # (2,) as the first network has them
+    top: np.ndarray  # (2,) of the circle around them
+
+
 class BlazePose:
     """Finds people by two networks: one answers with rows (1, 2254, 12) and logits (1, 2254, 1), the other with
     joints (1, 195) and a certainty (1, 1), and whatever else."""
@@ -92,29 +103,31 @@ class BlazePose:
         """Boxes (x, y, width, height) around joints and the head's top, surest first."""
         scale = min(1.0, _SEEN_PX / max(image.shape[:2]))
         seen = _resized(image, scale)
-        people: list[tuple[float, np.ndarray]] = []
+        people: list[_Found] = []
         for parts in _PARTS:
             before = len(people)
-            for sure, box in sorted(self._look(seen, parts), key=lambda person: -person[0]):
-                if all(_shared(box, other) < _SAME_PERSON for _, other in people):
-                    people.append((sure, box))
+            for found in sorted(self._look(seen, parts, people[:]), key=lambda person: -person.sure):
+                if all(_shared(found.box, other.box) < _SAME_PERSON for other in people):
+                    people.append(found)
             if parts > 1 and 0 < before == len(people):
                 break  # nobody new: smaller windows would show parts of people
-        people.sort(key=lambda person: -person[0])
-        return np.array([box for _, box in people], np.float64).reshape(-1, 4) / scale
+        people.sort(key=lambda person: -person.sure)
+        return np.array([person.box for person in people], np.float64).reshape(-1, 4) / scale
 
-    def _look(self, image: np.ndarray, parts: int) -> Iterator[tuple[float, np.ndarray]]:
-        """How sure, and the box (4,), of everybody who is seen through windows of one size."""
+    def _look(self, image: np.ndarray, parts: int, known: Sequence[_Found]) -> Iterator[_Found]:
+        """Everybody who is seen through windows of one size and is not known from larger ones."""
         answers = [self._heads_in(image, *window) for window in _windows(image.shape[:2], parts)]
         if not answers:
             return
         least, most = np.array(_PERSON_IN_WINDOW) * (max(image.shape[:2]) / parts)
         scores, points = (np.concatenate(values) for values in zip(*answers, strict=True))
         for score, (_, _, hips, top) in _merged(scores, points):
+            if any(_same_circle(hips, top, person) for person in known):
+                continue
             seen = self._joints_of(image, hips, top)
             box = _around(seen.joints_px)
             if seen.sure >= _SURE and least <= np.hypot(*box[2:]) and (parts == 1 or np.hypot(*box[2:]) <= most):
-                yield score * seen.sure, box
+                yield _Found(score * seen.sure, box, hips, top)
 
     def _heads_in(self, image: np.ndarray, x: int, y: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n,), and points (n, 4, 2): middle and size of the head's box, middle of the hips, and the top of a
@@ -234,6 +247,13 @@ def _merged(scores: np.ndarray, points: np.ndarray) -> Iterator[tuple[float, np.
         near[0] = True
         yield float(scores[first]), np.average(points[left[near]], 0, scores[left[near]])
         left = left[~near]
+
+
+def _same_circle(hips: np.ndarray, top: np.ndarray, person: _Found) -> bool:
+    """Whether a circle around hips and through a top is about that of a person."""
+    theirs = np.hypot(*(person.top - person.hips))
+    apart = max(np.hypot(*(hips - person.hips)), abs(np.hypot(*(top - hips)) - theirs))
+    return bool(apart < _SAME_CIRCLE * theirs)
 
 
 def _around(joints: np.ndarray) -> np.ndarray:
