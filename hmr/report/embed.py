@@ -37,6 +37,8 @@ class Section:
     title: str
     text: str
     strips: tuple[Strip, ...]
+    more: tuple[Strip, ...] = ()  # folded away until somebody asks for them
+    more_title: str = ""
 
 
 def data_uri(content: bytes, media: str) -> str:

@@ -15,6 +15,7 @@ from hmr.report.embed import Picture, Section, Strip, webp
 from hmr.report.gallery import Pose, spread
 
 CLIPS, VIEW_PX, BAND_PX = 8, 120, 48
+MORE_CLIPS = 120  # folded away; of a larger pool those with the worst frames: a page should stay small
 _SMALL = ("sequence", "frame", "frame_rate_hz", "fit_error_mm", "mirrored")
 _LINE, _DOT = (59, 130, 196), (214, 64, 55)
 _UP = np.array([1.0, -1.0, -1.0])  # from y up to the camera's y down, seen from the front
@@ -43,7 +44,8 @@ class _Seen:
 
 
 def motion_strips(pool: Columns, pose: Pose, faces: ndarray) -> Section | None:
-    """A few clips, evenly spread over those of each kind in the pool: of joints, of markers, of poses alone."""
+    """A few clips, evenly spread over those of each kind in the pool: of joints, of markers, of poses alone; and the
+    others, worst fits first, for who asks for them."""
     seen = _Seen.of(pool)
     pool = {**pool, **{name: pool[name][:] for name in _SMALL}}
     of_kind: dict[str, list[ndarray]] = {}
@@ -53,9 +55,10 @@ def motion_strips(pool: Columns, pose: Pose, faces: ndarray) -> Section | None:
     chosen = [
         clips[k] for clips, share in zip(of_kind.values(), shares, strict=False) for k in spread(len(clips), share)
     ]
-    names = [pool["sequence"][rows[0]].decode() for rows in chosen]
-    pictures = [_strip(pool, seen, rows, pose, faces) for rows in chosen]
-    strips = tuple(Strip(name, (picture,), wide=True) for name, picture in zip(names, pictures, strict=True))
+    first = {int(rows[0]) for rows in chosen}
+    others = [rows for clips in of_kind.values() for rows in clips if int(rows[0]) not in first]
+    worst = sorted(others, key=lambda rows: -_worst_mm(pool, rows))[:MORE_CLIPS]
+    strips, more = (tuple(_strip(pool, seen, rows, pose, faces) for rows in clips) for clips in (chosen, worst))
     told = (
         "Red dots are the joints or markers that were captured in these frames, also those inside the body or behind. "
         if seen.kind
@@ -65,7 +68,8 @@ def motion_strips(pool: Columns, pose: Pose, faces: ndarray) -> Section | None:
         "Clips evenly spread over the pool that critics learn from: bodies fitted to the captured motion, at even "
         f"times. {told}Below them each frame's distance from what was captured, where there was a fit."
     )
-    return Section("motion", "Motion capture", text, strips) if strips else None
+    title = f"The other clips, worst frame first: {len(more):,} of {len(others):,}"
+    return Section("motion", "Motion capture", text, strips, more, title) if strips else None
 
 
 def _clips(pool: Columns) -> list[Int[ndarray, "frames"]]:
@@ -76,7 +80,13 @@ def _clips(pool: Columns) -> list[Int[ndarray, "frames"]]:
     return [part for part in np.split(rows, starts) if len(part)]
 
 
-def _strip(pool: Columns, seen: _Seen, rows: Int[ndarray, "frames"], pose: Pose, faces: ndarray) -> Picture:
+def _worst_mm(pool: Columns, rows: Int[ndarray, "frames"]) -> float:
+    """The error of a clip's worst frame; 0 where nothing was fitted."""
+    errors = pool["fit_error_mm"][rows]
+    return float(errors[np.isfinite(errors)].max(initial=0))
+
+
+def _strip(pool: Columns, seen: _Seen, rows: Int[ndarray, "frames"], pose: Pose, faces: ndarray) -> Strip:
     """A clip at the frames whose captured points the pool has, else at even times."""
     known = np.array([row for row in rows.tolist() if row in seen.place] or rows)
     shown = np.sort(known[spread_frames(len(known))])
@@ -90,7 +100,8 @@ def _strip(pool: Columns, seen: _Seen, rows: Int[ndarray, "frames"], pose: Pose,
     kind = seen.kind_of(rows)
     caption = f"{len(rows)} frames, {seconds:.1f} s{told}" + (f"; dots: {kind}" if kind else "")
     picture = strip_picture(bodies, faces, points, errors)
-    return Picture(webp(picture), f"Fitted bodies at even times: {caption}", caption)
+    shown_as = Picture(webp(picture), f"Fitted bodies at even times: {caption}", caption)
+    return Strip(pool["sequence"][rows[0]].decode(), (shown_as,), wide=True)
 
 
 def strip_picture(
