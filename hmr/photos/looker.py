@@ -67,10 +67,12 @@ class Looker:
         checkpoint = checkpoint or newest_checkpoint(Path("results"))
         if checkpoint is None and fit is None:
             raise UserError(_NO_NETWORK)
+        if fit:
+            _check_fit(networks, fit)
         body, chosen = read_body_file(body_path), pick_device(device)
         network, model = open_network(checkpoint, chosen) if checkpoint else None, BodyModel(body)
         detector, advice = open_detector(networks) if find else (None, None)
-        fitter = _fitter(networks, fit, model) if fit else None
+        fitter = JointFitter.open(networks, fit.pool, model, fit.settings) if fit else None
         told = about(checkpoint, body_path, str(body["source"]), detector.name if detector else _NOBODY_LOOKED)
         return cls(
             network=network,
@@ -99,7 +101,11 @@ class Looker:
         return bodies if self.fitter is None else self.fitter.fitted(views, bodies, self.model)
 
 
-def _fitter(networks: Path, fit: Fit, model: BodyModel) -> JointFitter:
+def _check_fit(networks: Path, fit: Fit) -> None:
+    """What a newcomer lacks, before anything that takes time; the pool's command makes the body as well."""
     if not (networks.is_dir() and has_interpreter()):
         raise UserError(f"--fit: expected BlazePose, found none; once: {INTERPRETER}; hmr detector")
-    return JointFitter.open(networks, fit.pool, model, fit.settings)
+    if not fit.pool.is_file():
+        raise UserError(
+            f"--fit: expected poses in {fit.pool}, found none; once: snakemake --cores 2 results/mocap/pool.h5"
+        )

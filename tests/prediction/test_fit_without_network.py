@@ -13,6 +13,7 @@ from hmr.body.file import read_body_file
 from hmr.body.model import BodyModel
 from hmr.errors import UserError
 from hmr.models.hmr import start_theta
+from hmr.photos import looker as looking
 from hmr.photos.blazepose import Joints
 from hmr.photos.fitting import JointFitter
 from hmr.photos.looker import Fit, Looker
@@ -125,3 +126,6 @@ def test_neither_network_nor_fit_is_one_line_with_both_ways_out(tmp_path, toy_fi
         Looker.open(None, toy_file, "cpu", Path("none"))
     with pytest.raises(UserError, match="expected BlazePose, found none"):
         Looker.open(None, toy_file, "cpu", Path("none"), find=False, fit=Fit(Path("pool.h5"), None))
+    monkeypatch.setattr(looking, "has_interpreter", lambda: True)
+    with pytest.raises(UserError, match=r"pool\.h5, found none; once: snakemake --cores 2 results/mocap/pool\.h5"):
+        Looker.open(None, Path("no/body"), "cpu", tmp_path, find=False, fit=Fit(Path("pool.h5"), None))
