@@ -124,3 +124,14 @@ def _keypoint_regressor(vertices: np.ndarray) -> np.ndarray:
         else:
             regressor[row] = means[SMPL_24.index(name)]
     return regressor
+
+
+class ToyPool:
+    """Poses round the rest pose, all of one shape, read as a motion pool is."""
+
+    def __len__(self) -> int:
+        return 200
+
+    def at(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        poses = np.random.default_rng(0).normal(0, 0.2, (200, 24, 3)).astype(np.float32)[rows]
+        return poses, np.zeros((len(rows), 10), np.float32)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from toy import ToyPool
 
 from hmr.body.joints import COCOPLUS_19, SMPL_24
 from hmr.body.model import BodyModel
@@ -57,20 +58,11 @@ class Told(Joints):
         return self.joints_px, self.visible
 
 
-class Pool:
-    def __len__(self) -> int:
-        return 200
-
-    def at(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        poses = np.random.default_rng(0).normal(0, 0.2, (200, 24, 3)).astype(np.float32)[rows]
-        return poses, np.zeros((len(rows), 10), np.float32)
-
-
 @pytest.fixture
 def bodies(toy):
     """A body model, and three bodies that stand at PLACE with poses of the pool's kind."""
     model = BodyModel(toy)
-    pose = torch.from_numpy(Pool().at(np.arange(3))[0])
+    pose = torch.from_numpy(ToyPool().at(np.arange(3))[0])
     pose[:, SMPL_24.index("pelvis")] = torch.tensor([np.pi, 0, 0])
     theta = torch.cat((torch.tensor([[0.8, 0.05, -0.1]]).expand(3, 3), pose.flatten(1), torch.zeros(3, 10)), 1)
     to_image = np.column_stack((np.eye(2) * 1.2, PLACE.center_px - 1.2 * 111.5))
@@ -81,7 +73,7 @@ def test_bodies_go_where_joints_are_seen_and_stay_where_none_are(bodies):
     model, truth = bodies
     where = [body.standing.project(body.keypoints_3d_m) - 0.5 for body in truth]  # pixel centres are whole numbers
     seen = [Told(1.0, points, np.ones(19), np.zeros(2), np.zeros(2)) for points in where]
-    prior = PosePrior.learn(Pool(), components=1, frames=200, seed=0)
+    prior = PosePrior.learn(ToyPool(), components=1, frames=200, seed=0)
     smplify = Smplify(model, prior, start_theta(torch.zeros(24, 3), torch.zeros(10)), iterations=40)
     fitter = JointFitter(Eyes([seen[0], None, seen[2]]), smplify, "told")
     found = fitter.fitted([(PICTURE, PLACE)] * 3, [truth[1]] * 3, model)

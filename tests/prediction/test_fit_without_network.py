@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from toy import ToyPool
 
 from hmr.__main__ import main
 from hmr.body.file import read_body_file
@@ -39,19 +40,10 @@ class Eyes:
         return Joints(1.0, points, np.ones(33), place.center_px, np.ones(2))
 
 
-class Pool:
-    def __len__(self) -> int:
-        return 200
-
-    def at(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        poses = np.random.default_rng(0).normal(0, 0.2, (200, 24, 3)).astype(np.float32)[rows]
-        return poses, np.zeros((len(rows), 10), np.float32)
-
-
 @pytest.fixture
 def looker(toy_file, toy) -> Looker:
     model = BodyModel(toy)
-    prior = PosePrior.learn(Pool(), components=1, frames=200, seed=0)
+    prior = PosePrior.learn(ToyPool(), components=1, frames=200, seed=0)
     smplify = Smplify(model, prior, start_theta(torch.zeros(24, 3), torch.zeros(10)), iterations=3)
     return Looker(
         network=None,
