@@ -1,6 +1,5 @@
 """A person's own files as pictures: 8 bits, RGB, the right way up, whatever camera or program wrote them."""
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +17,6 @@ _UNREAD = {".heic", ".heif"}  # pictures that OpenCV cannot decode: named, each 
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
 _PAPER = 255  # what shows through where a picture is transparent
 _MOST_SIDE_PX = 65_500  # of a JPEG file, which overlays are written as
-
-# A file that does not decode is told in a line of our own; the decoders' words beside it tell a user nothing more.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def is_video(path: Path) -> bool:
@@ -106,7 +101,7 @@ def open_video(path: Path) -> Video:
         frames, size = frames + 1, image.shape[:2]
     if not frames:
         raise UserError(f"{path}: expected a video, found a file without a frame that decodes")
-    capture = cv2.VideoCapture(str(path))
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     told, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
     capture.release()
     if told > frames + 1:
@@ -115,7 +110,7 @@ def open_video(path: Path) -> Video:
 
 
 def _frames(path: Path) -> Iterator[np.ndarray]:
-    capture = cv2.VideoCapture(str(path))
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         while (read := capture.read())[0]:
             yield cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)

@@ -13,12 +13,12 @@ import pytest
 import scipy.io
 from data.test_readers import coco_person, write_coco
 from data.test_readers_3d import write_human36m, write_mpi_train
-from raw_files import PARAMS, read, touch_all, write_image
+from raw_files import PARAMS, read, touch_all, write_image, write_video
 
 from hmr.__main__ import main
 from hmr.data.readers import reader_of
 from hmr.data.readers.mpi_inf_3dhp import train_files
-from hmr.data.readers.raw import load_bgr
+from hmr.data.readers.raw import load_bgr, video_frames
 from hmr.data.store import open_store, write_store
 from hmr.errors import UserError
 
@@ -192,6 +192,15 @@ def test_a_film_that_ends_early_loses_its_last_frames_alone(tmp_path):
         reasons = {entry.sample_id: entry.reason for entry in store.quarantine() if entry.bad}
     assert lost and lost == reasons.keys() and len(lost) == counts.bad.total()
     assert all("S1/Seq1/video_0/" in name and "end of the video" in reasons[name] for name in lost)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi"])
+def test_of_a_video_that_is_none_nothing_but_the_reason_is_said(tmp_path, capfd, suffix):
+    path = tmp_path / f"video.{suffix}"
+    write_video(path, 3, "MJPG" if suffix == "avi" else "mp4v")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    ((_, picture),) = video_frames(path, np.array([2]))
+    assert picture is None and not any(capfd.readouterr())
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_no_video_is_opened_twice(toy_file, tmp_path, monkeypatch, dataset):
     module, params = SMALL[dataset]
     module.write(tmp_path, FlatStudio(toy_file), params, 7)
     opened, capture = [], cv2.VideoCapture
-    monkeypatch.setattr(cv2, "VideoCapture", lambda path: opened.append(path) or capture(path))
+    monkeypatch.setattr(cv2, "VideoCapture", lambda path, *backend: opened.append(path) or capture(path, *backend))
     for split in ("train", "test"):
         read(dataset, tmp_path, split)
     assert len(opened) == len(set(opened)) > 10

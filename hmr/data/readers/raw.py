@@ -70,7 +70,7 @@ def video_frames(path: Path, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarr
 
     `wanted` holds ascending frame numbers from 0. Yields each with its picture, None once the video has ended.
     """
-    video = cv2.VideoCapture(str(path))
+    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         at = 0
         for number in wanted.tolist():
@@ -85,7 +85,7 @@ def video_frames(path: Path, wanted: np.ndarray) -> Iterator[tuple[int, np.ndarr
 
 def video_shape(path: Path) -> tuple[int, int] | None:
     """Height and width of a video's pictures as its header says, None where there is no video to open."""
-    video = cv2.VideoCapture(str(path))
+    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         shape = tuple(int(video.get(side)) for side in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH))
         return shape if all(shape) else None
