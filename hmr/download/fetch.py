@@ -31,7 +31,7 @@ def fetch(archive: Archive, folder: Path, checksums: Path) -> tuple[Path, str, s
     for url in archive.urls:
         path = folder / name_of(url)
         try:
-            return path, url, _checked(url, path, archive.sha256 or known.get(url), checksums)
+            return path, url, _checked(url, path, archive, known.get(url), checksums)
         except requests.RequestException as error:
             reasons.append(f"{url} ({_reason(error)})")
     raise UserError(
@@ -46,16 +46,17 @@ def name_of(url: str) -> str:
     return f"{parts.hostname}-{parts.path.rsplit('/', 1)[-1]}"
 
 
-def _checked(url: str, path: Path, sha256: str | None, checksums: Path) -> str:
+def _checked(url: str, path: Path, archive: Archive, recorded: str | None, checksums: Path) -> str:
     """Make `path` hold what `url` has, and return its SHA-256."""
+    sha256 = archive.sha256 or recorded
     if path.is_file() and sha256 is not None and sha256_file(path) != sha256:
-        raise _mismatch(path, sha256)
+        raise _mismatch(path, archive, sha256)
     pooch.get_logger().setLevel("ERROR")
     if not path.is_file():
         try:
             pooch.retrieve(url, sha256, fname=path.name, path=path.parent, downloader=_resuming(path.parent))
         except ValueError:  # pooch's word for a wrong checksum
-            raise _mismatch(path, sha256) from None
+            raise _mismatch(path, archive, sha256) from None
     if sha256 is None:
         sha256 = sha256_file(path)
         known = read_json(checksums) if checksums.is_file() else {}
@@ -63,10 +64,11 @@ def _checked(url: str, path: Path, sha256: str | None, checksums: Path) -> str:
     return sha256
 
 
-def _mismatch(path: Path, sha256: str | None) -> UserError:
+def _mismatch(path: Path, archive: Archive, sha256: str | None) -> UserError:
+    trust = "correct it in hmr/download/sources.py" if archive.sha256 else "take its line out of checksums.json"
     return UserError(
         f"{path.name}: expected SHA-256 {sha256}, found another; the archive has changed or is broken: delete {path} "
-        "and try again, or, if you trust the new one, take its line out of checksums.json"
+        f"and try again, or, if you trust the new one, {trust}"
     )
 
 

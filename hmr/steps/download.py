@@ -23,7 +23,8 @@ archives, or, where a set is gated, says what to put where and checks it.
 
   hmr download lsp --raw data/raw/lsp --body results/body/body.npz --jobs 4
 
-Official archives are held to the SHA-256 of their first use, which checksums.json beside the raw folder keeps.
+Official archives are held to a SHA-256: one that is known, or that of their first use, which checksums.json beside the
+raw folder keeps.
 """
 
 

@@ -3,6 +3,7 @@
 import http.server
 import io
 import json
+import re
 import tarfile
 import threading
 import zipfile
@@ -152,10 +153,19 @@ def test_the_first_checksum_holds(server, tmp_path):
 
 
 def test_a_pinned_checksum_holds(server, tmp_path):
-    with pytest.raises(UserError, match="expected SHA-256"):
+    with pytest.raises(UserError, match=f"expected SHA-256 {'0' * 64}, .* in hmr/download/sources.py"):
         fetched(server, tmp_path, sha256="0" * 64)
+    assert list((tmp_path / "kept").iterdir()) == []
     assert fetched(server, tmp_path, sha256=sha256_file(server.file))[0].is_file()
     assert not (tmp_path / "checksums.json").exists()
+
+
+def test_pins_are_sha256_of_different_files():
+    archives = [archive for each in sources.SOURCES.values() for archive in each]
+    pins = [archive.sha256 for archive in archives if archive.sha256]
+    assert len(set(pins)) == len(pins) and all(re.fullmatch("[0-9a-f]{64}", pin) for pin in pins)
+    # One SHA-256 is of one file; a copy of a whole repository is packed anew by its host.
+    assert not [archive for archive in archives if archive.sha256 and any("/archive/" in url for url in archive.urls)]
 
 
 def test_an_archive_that_was_brought_is_not_fetched(server, tmp_path):
