@@ -90,14 +90,15 @@ HUMAN36M_32 = JointSet(
 MPI_INF_3DHP_28 = JointSet(
     "mpi_inf_3dhp_train",
     (
-        *("spine3", "spine3", "spine2", "spine1", "pelvis", "neck", "head", "head_top"),
+        *("spine3", "spine3", "spine3", "spine2", "pelvis", "neck", "head", "head_top"),
         *("left_collar", "left_shoulder", "left_elbow", "left_wrist", "left_hand"),
         *("right_collar", "right_shoulder", "right_elbow", "right_wrist", "right_hand"),
         *("left_hip", "left_knee", "left_ankle", "left_foot", "left_foot"),
         *("right_hip", "right_knee", "right_ankle", "right_foot", "right_foot"),
     ),
 )
-# ASSUME: which points of the body stand for "spine" and "head" in the 17 is not published; SMPL's spine2 and head do.
+# Those of the 28 that the owners' code calls compatible with Human3.6M.
+# ASSUME: their "spine", next above the pelvis, lies where SMPL's spine2 does, as Human3.6M's; "head" where SMPL's does.
 MPI_INF_3DHP_17 = JointSet(
     "mpi_inf_3dhp",
     (

@@ -27,6 +27,11 @@ def test_names_give_the_published_orders(own, expected):
     assert LSP_14.indices_in(own) == expected
 
 
+def test_joints_of_mpi_test_labels_are_those_of_the_training_labels_that_the_owners_name():
+    from_one = [8, 6, 15, 16, 17, 10, 11, 12, 24, 25, 26, 19, 20, 21, 5, 4, 7]  # their set "relevant"
+    assert MPI_INF_3DHP_17.indices_in(MPI_INF_3DHP_28) == [number - 1 for number in from_one]
+
+
 # Leeds Sports Pose
 
 
