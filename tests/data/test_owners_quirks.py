@@ -90,6 +90,15 @@ def test_human36m_takes_are_those_of_the_table_however_they_are_spelled(photos):
     ]
 
 
+@pytest.mark.parametrize("theirs, ours", [("WalkingDog", "WalkDog"), ("WalkingTogether", "WalkTogether")])
+def test_human36m_actions_have_one_name_however_table_and_files_spell_them(tmp_path, theirs, ours):
+    write_metadata(tmp_path / "metadata.xml", SUBJECTS, [(2, 1, *[f"{ours} 1"] * 7), (2, 2, *[theirs] * 7)])
+    text = (tmp_path / "metadata.xml").read_text()
+    (tmp_path / "metadata.xml").write_text(text.replace("Directions", theirs))
+    takes = read_metadata(tmp_path / "metadata.xml").takes["S8"]
+    assert [(take.prefix, take.action, take.trial) for take in takes] == [(f"{ours} 1", ours, 0), (theirs, ours, 1)]
+
+
 def test_each_missing_file_of_human36m_is_named_by_the_table(photos, tmp_path):
     raw = tmp_path / "raw"
     shutil.copytree(photos[0], raw)

@@ -26,8 +26,8 @@ from hmr.unpickle import read_pickle
 DATASET = "human36m"
 SUBJECTS = DATASETS[DATASET].subjects
 TOY_ACTION = "_ALL"  # calibration takes, listed in metadata.xml among the actions
-# The owners' releases spell two actions in two ways, and a release's metadata.xml may differ from its files.
-SPELLINGS = (("TakingPhoto", "Photo"), ("WalkingDog", "WalkDog"))  # the second is ours
+# The owners' releases spell three actions in two ways, and a release's metadata.xml may differ from its files.
+SPELLINGS = (("TakingPhoto", "Photo"), ("WalkingDog", "WalkDog"), ("WalkingTogether", "WalkTogether"))  # second: ours
 # (subject, action, trial, camera) whose video is known to be broken.
 # ASSUME: the method's evaluation counts 239 sequences, so only this one is left out; its authors' later converter
 # leaves out all four cameras of this take and S11's second take of Phoning.
