@@ -54,6 +54,7 @@ MEANINGS = {
     "train.model.dropout": "After each of them, while training.",
     "train.model.trainable_start": "Whether the start vector (the mean body) is trained along.",
     "train.pretraining.learning_rate": "Of the encoder's pre-training.",
+    "train.pretraining.tint": "In place of `train.augmentation.tint`.",
     "train.optimiser.steps": "Steps of the encoder; the critics take as many.",
     "train.optimiser.batch_size": "Pictures a step.",
     "train.optimiser.learning_rate": "Of encoder and regressor.",

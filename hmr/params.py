@@ -141,7 +141,9 @@ class AugmentationParams:
     jitter_px: float  # reference pixels
     scale_min: float
     scale_max: float
+    turn_deg: float  # either way; 0 in the paper
     flip: bool
+    tint: float  # each colour's brightness times 1, give or take this; 0 in the paper
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ class PretrainingParams:
 
     steps: int  # 0: the encoder starts from random weights
     learning_rate: float
+    turn_deg: float  # in place of `train.augmentation.turn_deg`
+    tint: float
 
 
 @dataclass(frozen=True)

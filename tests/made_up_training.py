@@ -40,7 +40,7 @@ PARAMS = TrainParams(
         dropout=0.1,
         trainable_start=True,
     ),
-    pretraining=PretrainingParams(steps=60, learning_rate=4e-3),
+    pretraining=PretrainingParams(steps=60, learning_rate=4e-3, turn_deg=0.0, tint=0.0),
     validation=ValidationParams(every_steps=0, samples=8),
     optimiser=OptimiserParams(
         steps=40,
@@ -53,7 +53,7 @@ PARAMS = TrainParams(
         precision="float32",
         torch_threads=1,
     ),
-    augmentation=AugmentationParams(jitter_px=20.0, scale_min=0.8, scale_max=1.23, flip=True),
+    augmentation=AugmentationParams(jitter_px=20.0, scale_min=0.8, scale_max=1.23, turn_deg=0.0, flip=True, tint=0.0),
 )
 
 

@@ -1,16 +1,18 @@
-"""The network's view of a stored crop: centre jitter, scale, mirror, and one warp for all of them (paper section 3.4).
+"""The network's view of a stored crop: centre jitter, scale, turn, mirror, and one warp for all of them (paper section
+3.4, which neither turns nor tints).
 
 Lengths are in reference pixels, in which the person's diagonal is 150; the paper's network sees 224. Pixel centres are
 whole numbers. Everything here works on a batch at once but the image warp.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
+from scipy.spatial.transform import Rotation
 
 from hmr.body.joints import COCOPLUS_19, LSP_14, SMPL_24
 from hmr.params import AugmentationParams
@@ -30,6 +32,7 @@ class CropSize(NamedTuple):
         return self.px / self.reference_px
 
 
+UNCHANGED = AugmentationParams(jitter_px=0.0, scale_min=1.0, scale_max=1.0, turn_deg=0.0, flip=False, tint=0.0)
 # The paper's view at its augmentation's smallest scale (0.8), with its jitter (20) on both sides.
 REFERENCE_CROP = CropSize(320, 320)
 
@@ -40,29 +43,40 @@ class Views:
 
     jitter_px: Float[ndarray, "batch 2"]
     scale: Float[ndarray, "batch"]
+    turn_rad: Float[ndarray, "batch"]  # about the view's centre, x towards y; before the mirror
     flip: Bool[ndarray, "batch"]
+    gain: Float[ndarray, "batch 3"]  # of red, green and blue
 
     def rows(self, mask: Bool[ndarray, "batch"]) -> "Views":
         """Some of the views."""
-        return Views(self.jitter_px[mask], self.scale[mask], self.flip[mask])
+        return Views(*(getattr(self, field.name)[mask] for field in fields(self)))
 
 
 def plain_views(count: int, scale: float = 1.0) -> Views:
     """The centre of the crop, at reference scale unless told otherwise, as evaluation sees it."""
-    return Views(np.zeros((count, 2)), np.full(count, scale), np.zeros(count, bool))
+    return Views(
+        jitter_px=np.zeros((count, 2)),
+        scale=np.full(count, scale),
+        turn_rad=np.zeros(count),
+        flip=np.zeros(count, bool),
+        gain=np.ones((count, 3)),
+    )
 
 
 def random_views(count: int, params: AugmentationParams, rng: np.random.Generator) -> Views:
-    """The method's augmentation: jitter, scale, mirror. No rotation and no colour, as in its code."""
+    """The method's augmentation: jitter, scale, mirror; and turn and tint, which its code has none of."""
     return Views(
         jitter_px=rng.uniform(-params.jitter_px, params.jitter_px, (count, 2)),
         scale=rng.uniform(params.scale_min, params.scale_max, count),
+        turn_rad=np.deg2rad(rng.uniform(-params.turn_deg, params.turn_deg, count)),
         flip=(rng.random(count) < 0.5) & params.flip,
+        gain=rng.uniform(1 - params.tint, 1 + params.tint, (count, 3)),
     )
 
 
 def reach_px(view_px: int, params: AugmentationParams) -> float:
-    """How many reference pixels of a crop the widest and furthest of the random views sees."""
+    """How many reference pixels of a crop the widest and furthest of the random views sees, upright: in the corners
+    of a turned one the crop's edge repeats."""
     return view_px / params.scale_min + 2 * params.jitter_px
 
 
@@ -72,18 +86,29 @@ def view_matrices(
     """Affine maps from crop pixels to those of a network that sees `view_px` reference pixels as `image_px`."""
     zoom = views.scale / crop.density * (image_px / view_px)
     centre = crop.px / 2 - 0.5 + views.jitter_px * crop.density
-    matrices = np.zeros((len(zoom), 2, 3))
-    matrices[:, 0, 0] = matrices[:, 1, 1] = zoom
-    matrices[:, :, 2] = image_px / 2 - 0.5 - zoom[:, None] * centre
-    mirrored = np.where(views.flip, -1.0, 1.0)
-    matrices[:, 0] *= mirrored[:, None]
-    matrices[:, 0, 2] += np.where(views.flip, image_px - 1, 0)
+    matrices = np.empty((len(zoom), 2, 3))
+    matrices[:, :, :2] = zoom[:, None, None] * turn_matrices(views.turn_rad)
+    matrices[:, 0] *= np.where(views.flip, -1.0, 1.0)[:, None]
+    matrices[:, :, 2] = image_px / 2 - 0.5 - (matrices[:, :, :2] @ centre[:, :, None])[..., 0]
     return matrices
+
+
+def turn_matrices(turn_rad: Float[ndarray, "batch"]) -> Float[ndarray, "batch 2 2"]:
+    """Rotations of the picture's plane that carry x towards y, which is clockwise to look at."""
+    cos, sin = np.cos(turn_rad), np.sin(turn_rad)
+    return np.stack((np.stack((cos, -sin), -1), np.stack((sin, cos), -1)), -2)
 
 
 def warp(crop: UInt8[ndarray, "height width 3"], matrix: Float[ndarray, "2 3"], image_px: int) -> ndarray:
     """One crop as the network sees it; beyond the crop its edge repeats."""
     return cv2.warpAffine(crop, matrix, (image_px, image_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def tint(images: UInt8[ndarray, "batch height width 3"], views: Views) -> UInt8[ndarray, "batch height width 3"]:
+    """Pictures in the light of their views."""
+    if (views.gain == 1).all():
+        return images
+    return np.clip(images * views.gain[:, None, None].astype(np.float32), 0, 255).round().astype(np.uint8)
 
 
 def move_keypoints(
@@ -106,6 +131,22 @@ def to_norm(pixels: ndarray, image_px: int) -> ndarray:
 def from_norm(norm: ndarray, image_px: int) -> ndarray:
     """The inverse of `to_norm`."""
     return ((norm + 1) * image_px - 1) / 2
+
+
+def move_joints_3d(joints_m: Float[ndarray, "batch 14 3"], views: Views) -> Float[ndarray, "batch 14 3"]:
+    """3D joints as the camera of a view has them: turned about its axis and mirrored."""
+    turned = joints_m.copy()
+    turned[..., :2] = joints_m[..., :2] @ np.swapaxes(turn_matrices(views.turn_rad), 1, 2)
+    return flip_joints_3d(turned, views.flip)
+
+
+def move_pose(pose_axis_angle: Float[ndarray, "batch 24 3"], views: Views) -> Float[ndarray, "batch 24 3"]:
+    """A pose as the camera of a view has it: its root turned about the camera's axis, and all of it mirrored. Poses
+    that are missing, NaN, stay so."""
+    turned, known = pose_axis_angle.copy(), np.isfinite(pose_axis_angle[:, 0]).all(1)
+    about = Rotation.from_rotvec(views.turn_rad[known, None] * np.array([0.0, 0.0, 1.0]))
+    turned[known, 0] = (about * Rotation.from_rotvec(pose_axis_angle[known, 0])).as_rotvec()
+    return flip_pose(turned, views.flip)
 
 
 def flip_joints_3d(

@@ -225,13 +225,14 @@ class Batches(Dataset):
         images = [augment.warp(pool.crop(i), m, self.image_px) for i, m in zip(indices, matrices, strict=True)]
         keypoints = augment.move_keypoints(labels["keypoints_2d_px"], matrices, views)
         visible = augment.flip_rows(labels["visible"], augment.COCOPLUS_19.flip, views.flip)
+        pictures = np.stack(images) if images else np.empty((0, self.image_px, self.image_px, 3), np.uint8)
         return {
-            "image": np.stack(images) if images else np.empty((0, self.image_px, self.image_px, 3), np.uint8),
+            "image": augment.tint(pictures, views),
             "keypoints_norm": _filled(augment.to_norm(keypoints, self.image_px), visible),
             "visible": visible,
-            "joints_3d_m": _filled(augment.flip_joints_3d(labels["joints_3d_m"], views.flip), labels["has_joints_3d"]),
+            "joints_3d_m": _filled(augment.move_joints_3d(labels["joints_3d_m"], views), labels["has_joints_3d"]),
             "has_joints_3d": labels["has_joints_3d"],
-            "pose_axis_angle": _filled(augment.flip_pose(labels["pose_axis_angle"], views.flip), labels["has_smpl"]),
+            "pose_axis_angle": _filled(augment.move_pose(labels["pose_axis_angle"], views), labels["has_smpl"]),
             "betas": _filled(labels["betas"], labels["has_smpl"]),
             "has_smpl": labels["has_smpl"],
         }

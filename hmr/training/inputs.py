@@ -14,7 +14,7 @@ from hmr.data.store import open_store
 from hmr.errors import UserError
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap.pool import MocapPool
-from hmr.params import AugmentationParams, TrainParams, training_inputs
+from hmr.params import TrainParams, training_inputs
 from hmr.training import processes
 from hmr.training.loop import DrawReal
 from hmr.training.objective import RealBodies
@@ -54,7 +54,7 @@ def watched(data: list[Path], params: TrainParams) -> list[Batch]:
             batch_size=len(pool),
             image_px=params.model.image_px,
             view_px=params.model.view_px,
-            augmentation=AugmentationParams(jitter_px=0.0, scale_min=1.0, scale_max=1.0, flip=False),
+            augmentation=augment.UNCHANGED,
             seed=0,
         )[0]
         for pool in pools

@@ -15,8 +15,9 @@ from made_up_training import CPU, PARAMS, MadeUpPool, batches, draw_real
 from toy import toy_body
 
 from hmr.body.model import BodyModel
+from hmr.data.augment import UNCHANGED
 from hmr.data.loader import Batches
-from hmr.params import AugmentationParams, effective
+from hmr.params import effective
 from hmr.training import loop, processes, runs
 from hmr.training.checkpoint import load_checkpoint
 from hmr.training.validation import Validation, bodies_of
@@ -29,8 +30,7 @@ def main(folder: Path) -> None:
     """Train, as the step does, and keep the state at every second step."""
     loop.LOG_EVERY, loop.SAVE_EVERY_S = 2, 0.0
     body, made = BodyModel(toy_body()).for_keypoints(), batches(PARAMS)
-    plain = AugmentationParams(jitter_px=0.0, scale_min=1.0, scale_max=1.0, flip=False)
-    watched = Batches([MadeUpPool(with_3d=True)], steps=1, batch_size=9, image_px=32, augmentation=plain, seed=1)[0]
+    watched = Batches([MadeUpPool(with_3d=True)], steps=1, batch_size=9, image_px=32, augmentation=UNCHANGED, seed=1)[0]
 
     def train(keep: Path) -> tuple[torch.nn.Module, runs.Log]:
         made.part = processes.share()

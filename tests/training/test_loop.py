@@ -8,8 +8,9 @@ import torch
 from made_up_training import CPU, PARAMS, MadeUpPool, batches, draw_real, trained
 
 from hmr.body.model import BodyModel
+from hmr.data.augment import UNCHANGED
 from hmr.data.loader import Batches, iterate
-from hmr.params import AugmentationParams, TrainParams, pretraining_facts, to_plain
+from hmr.params import TrainParams, pretraining_facts, to_plain
 from hmr.training import loop, pretrain
 from hmr.training.checkpoint import load_checkpoint, save_checkpoint
 from hmr.training.objective import encoder_weights, step_terms
@@ -26,10 +27,9 @@ def weights(state: loop.State) -> dict[str, torch.Tensor]:
 
 def test_it_learns(body):
     """Few samples, always seen alike: the network must come to know them."""
-    still = AugmentationParams(jitter_px=0.0, scale_min=1.0, scale_max=1.0, flip=False)
     optimiser = dataclasses.replace(PARAMS.optimiser, steps=150, learning_rate=4e-3)
     params = dataclasses.replace(
-        PARAMS, adv_weight=0.0, joints_2d_weight=0.0, joints_3d_weight=0.0, augmentation=still, optimiser=optimiser
+        PARAMS, adv_weight=0.0, joints_2d_weight=0.0, joints_3d_weight=0.0, augmentation=UNCHANGED, optimiser=optimiser
     )
     log = trained(params, body).log
     assert log[-1]["smpl"] < 0.85 * log[0]["smpl"]
@@ -72,9 +72,8 @@ def pretrained(params: TrainParams) -> loop.State:
 
 
 def test_pretraining_learns_where_keypoints_are():
-    still = AugmentationParams(jitter_px=0.0, scale_min=1.0, scale_max=1.0, flip=False)
     params = dataclasses.replace(
-        PARAMS, augmentation=still, pretraining=dataclasses.replace(PARAMS.pretraining, steps=150)
+        PARAMS, augmentation=UNCHANGED, pretraining=dataclasses.replace(PARAMS.pretraining, steps=150)
     )
     log = pretrained(params).log
     assert log[-1]["joints_2d"] < 0.85 * log[0]["joints_2d"]

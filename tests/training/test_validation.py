@@ -10,17 +10,17 @@ from made_up_training import CPU, PARAMS, MadeUpPool, batches, draw_real, traine
 from raw_files import PARAMS as NORMALIZE
 
 from hmr.body.model import BodyModel
+from hmr.data.augment import UNCHANGED
 from hmr.data.loader import Batch, Batches
 from hmr.data.sample import Sample
 from hmr.data.store import write_store
 from hmr.evaluation.metrics import both_errors_mm
 from hmr.losses import HIPS
-from hmr.params import AugmentationParams, ValidationParams
+from hmr.params import ValidationParams
 from hmr.training import live, loop, pretrain, runs
 from hmr.training.inputs import batches_of, watched
 from hmr.training.validation import PREFIX, Seen, Validation, bodies_of, keypoints_of
 
-PLAIN = AugmentationParams(jitter_px=0.0, scale_min=1.0, scale_max=1.0, flip=False)
 BOTH_3D = {"validation_keypoints_px", "validation_mpjpe_mm", "validation_pa_mpjpe_mm"}
 
 
@@ -31,7 +31,7 @@ def body(toy_file) -> BodyModel:
 
 def all_of(*, with_3d: bool) -> Batch:
     pool = MadeUpPool(with_3d=with_3d)
-    return Batches([pool], steps=1, batch_size=len(pool), image_px=32, augmentation=PLAIN, seed=0)[0]
+    return Batches([pool], steps=1, batch_size=len(pool), image_px=32, augmentation=UNCHANGED, seed=0)[0]
 
 
 def watch(look, every_steps: int = 10) -> Validation:
