@@ -48,7 +48,7 @@ MEANINGS = {
     "train.smpl_weight": "Weight of the loss on SMPL parameters.",
     "train.datasets_2d": "Sets whose 2D keypoints are used.",
     "train.datasets_3d": "Sets whose 3D labels are used too; half of each batch. Empty: the unpaired setting.",
-    "train.critics.learning_rate": "Of the critics.",
+    "train.critics.learning_rate": "Of the critics, at its full height; it rises and falls with the encoder's.",
     "train.model.image_px": "Side of the picture that the network sees.",
     "train.model.hidden": "Neurons of the regressor's two hidden layers.",
     "train.model.dropout": "After each of them, while training.",

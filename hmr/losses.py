@@ -3,7 +3,7 @@
 Reductions divide by what is counted and give exactly zero, with zero gradient, where nothing is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -66,6 +66,18 @@ def critic_loss(
 ) -> Float[Tensor, ""]:
     """What the critics pay: real bodies towards 1, predicted ones towards 0 (equation 8)."""
     return (real_scores - 1).square().sum(1).mean() + fake_scores.square().sum(1).mean()
+
+
+def gradient_penalty(
+    real_scores: Float[Tensor, "real critics"], real_bodies: Sequence[Float[Tensor, "real ..."]]
+) -> Float[Tensor, ""]:
+    """Half the mean squared gradient of what all critics together say of real bodies (R1; Mescheder, Geiger, Nowozin,
+    "Which Training Methods for GANs do actually Converge?", ICML 2018, equation 9).
+
+    `real_bodies` are the tensors that the scores were made from, with `requires_grad`.
+    """
+    slopes = torch.autograd.grad(real_scores.sum(), real_bodies, create_graph=True, materialize_grads=True)
+    return 0.5 * torch.stack([slope.flatten(1).square().sum(1).mean() for slope in slopes]).sum()
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Float[Tensor, ""]:

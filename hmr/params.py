@@ -121,6 +121,7 @@ class CriticParams:
     learning_rate: float
     factorised: bool  # False: only the critic of the full pose
     hidden: int  # neurons of the full pose's critic; 1024 in the paper
+    gradient_penalty: float  # weight of R1, which keeps bodies and critics from driving each other away; 0 in the paper
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ PARAMS = TrainParams(
     supervise_every_iteration=False,
     datasets_2d=("lsp",),
     datasets_3d=("human36m",),
-    critics=CriticParams(learning_rate=1e-3, factorised=True, hidden=64),
+    critics=CriticParams(learning_rate=1e-3, factorised=True, hidden=64, gradient_penalty=0.1),
     model=ModelParams(
         image_px=32,
         view_px=160,

@@ -59,6 +59,15 @@ def test_adversarial_losses_sum_over_critics_and_average_over_bodies():
     assert losses.critic_loss(real_scores=torch.ones(1, 3), fake_scores=scores).item() == pytest.approx((5 + 3) / 2)
 
 
+def test_the_gradient_penalty_of_straight_critics_is_half_their_squared_slope():
+    pose, betas = torch.randn(5, 23, 3, 3, requires_grad=True), torch.randn(5, 10, requires_grad=True)
+    slope = torch.randn(23, 3, 3)
+    scores = torch.stack(((pose * slope).sum((1, 2, 3)), 3 * betas[:, 2], torch.full((5,), 0.7)), 1)
+    expected = 0.5 * (slope.square().sum() + 9)
+    torch.testing.assert_close(losses.gradient_penalty(scores, (pose, betas)), expected)
+    assert losses.gradient_penalty(scores[:, 2:] + 0 * scores[:, :1], (pose, betas)).item() == 0
+
+
 def test_terms_and_weights_must_match():
     with pytest.raises(ValueError, match="differ"):
         losses.weighted_sum({"a": torch.tensor(1.0)}, {"a": 1.0, "b": 2.0})

@@ -100,12 +100,23 @@ def adam(network: nn.Module, settings: OptimiserParams) -> torch.optim.Optimizer
     return torch.optim.AdamW(trained, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
-def learning_rate(settings: OptimiserParams, step: int) -> float:
-    """Linear warm-up, then a cosine from the full rate down to its final fraction."""
+def rate_share(settings: OptimiserParams, step: int) -> float:
+    """How much of its full learning rate each optimiser uses: a linear warm-up, then a cosine to the final fraction."""
     warmup = min(1.0, (step + 1) / max(1, settings.warmup_steps))
     progress = min(1.0, max(0, step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps))
     low = settings.final_lr_fraction
-    return settings.learning_rate * warmup * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress)))
+    return warmup * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def set_rates(state: State, params: TrainParams) -> None:
+    """Give both optimisers the step's learning rates. The critics' falls with the encoder's: at their full rate, while
+    the encoder no longer follows, they learn to tell every body from a real one."""
+    full = {state.encoder_optimiser: params.optimiser.learning_rate}
+    if state.critic_optimiser is not None:
+        full[state.critic_optimiser] = params.critics.learning_rate
+    for optimiser, rate in full.items():
+        for group in optimiser.param_groups:
+            group["lr"] = rate * rate_share(params.optimiser, state.step)
 
 
 def train(
@@ -194,8 +205,7 @@ def step(
     own, count = processes.share(), params.optimiser.accumulate
     torch.manual_seed(params.seed * 1_000_003 + state.step + (own.index << 40))
     state.network.train()
-    for group in state.encoder_optimiser.param_groups:
-        group["lr"] = learning_rate(params.optimiser, state.step)
+    set_rates(state, params)
     optimisers = [o for o in (state.encoder_optimiser, state.critic_optimiser) if o is not None]
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)

@@ -88,10 +88,21 @@ def step_terms(
     every = read_theta(thetas.float().flatten(0, 1))
     pose, betas = every.full_pose_rotmat[:, 1:], every.betas
     terms["adversarial"] = losses.adversarial_loss(_frozen(critics)(pose, betas))
-    scores = critics(torch.cat((real.body_pose_rotmat, pose.detach())), torch.cat((real.betas, betas.detach())))
-    count = len(real.betas)
-    seen = {"score_real": scores[:count].detach().mean(), "score_predicted": scores[count:].detach().mean()}
-    return Losses(terms, losses.critic_loss(real_scores=scores[:count], fake_scores=scores[count:]), seen)
+    seen, paid = _critics_share(critics, real, pose.detach(), betas.detach(), params.critics.gradient_penalty)
+    return Losses(terms, paid, seen)
+
+
+def _critics_share(
+    critics: Critics, real: RealBodies, pose: Tensor, betas: Tensor, penalty: float
+) -> tuple[dict[str, Tensor], Tensor]:
+    """What critics say on average, and what they pay."""
+    bodies = [body.detach().requires_grad_(penalty > 0) for body in (real.body_pose_rotmat, real.betas)]
+    scores = critics(torch.cat((bodies[0], pose)), torch.cat((bodies[1], betas)))
+    real_scores, fake_scores = scores[: len(bodies[1])], scores[len(bodies[1]) :]
+    paid = losses.critic_loss(real_scores=real_scores, fake_scores=fake_scores)
+    if penalty:
+        paid = paid + penalty * losses.gradient_penalty(real_scores, bodies)
+    return {"score_real": real_scores.detach().mean(), "score_predicted": fake_scores.detach().mean()}, paid
 
 
 def _label_terms(theta: Tensor, body: BodyModel, batch: Batch, params: TrainParams) -> dict[str, Tensor]:

@@ -122,6 +122,18 @@ def test_critics_and_encoder_do_not_train_each_other(body):
     assert all(p.grad is not None for p in state.critics.parameters())
 
 
+def test_the_gradient_penalty_is_the_critics_alone(body):
+    state, batch = loop.new_state(PARAMS, torch.zeros(85), CPU), next(iterate(batches(PARAMS), first=0, workers=0))
+    state.network.eval()
+    costs = []
+    for weight in (0.0, 0.5, 1.0):
+        params = dataclasses.replace(PARAMS, critics=dataclasses.replace(PARAMS.critics, gradient_penalty=weight))
+        costs.append(step_terms(state.network, state.critics, body, batch, draw_real(0), params))
+    without, half, full = (float(cost.critics.detach()) for cost in costs)
+    assert full - half == pytest.approx(half - without, rel=1e-4) and half > without
+    assert all(cost.terms["adversarial"] == costs[0].terms["adversarial"] for cost in costs)
+
+
 def test_bfloat16_costs_about_the_same_and_leaves_weights_of_32_bits(body):
     half = dataclasses.replace(PARAMS.optimiser, precision="bfloat16")
     rough, exact = trained(dataclasses.replace(PARAMS, optimiser=half), body), trained(PARAMS, body)
@@ -129,9 +141,14 @@ def test_bfloat16_costs_about_the_same_and_leaves_weights_of_32_bits(body):
     assert rough.log != exact.log and rough.log[0]["total"] == pytest.approx(exact.log[0]["total"], rel=0.05)
 
 
-def test_learning_rate_warms_up_and_decays():
-    rates = [loop.learning_rate(PARAMS.optimiser, step) for step in range(40)]
-    assert rates[0] < rates[4] == pytest.approx(2e-3) and rates[-1] == pytest.approx(2e-4, rel=0.1)
+def test_learning_rates_warm_up_and_decay_together():
+    state, rates = loop.new_state(PARAMS, torch.zeros(85), CPU), []
+    for state.step in range(40):
+        loop.set_rates(state, PARAMS)
+        rates.append([o.param_groups[0]["lr"] for o in (state.encoder_optimiser, state.critic_optimiser)])
+    encoder, critics = np.array(rates).T
+    assert encoder[0] < encoder[4] == pytest.approx(2e-3) and encoder[-1] == pytest.approx(2e-4, rel=0.1)
+    np.testing.assert_allclose(critics / encoder, PARAMS.critics.learning_rate / PARAMS.optimiser.learning_rate)
 
 
 def test_batches_depend_on_the_step_alone_and_go_through_every_sample():
