@@ -155,6 +155,7 @@ class PretrainingParams:
     learning_rate: float
     turn_deg: float  # in place of `train.augmentation.turn_deg`
     tint: float
+    torch_threads: int  # nothing else that takes long can run beside it, so it may have more than a variant
 
 
 @dataclass(frozen=True)
@@ -317,7 +318,7 @@ def effective(train: TrainParams) -> dict[str, Any]:
 def pretraining_facts(train: TrainParams) -> dict[str, Any]:
     """What the pre-training of the encoder depends on; all else of a training leaves it as it is."""
     plain = to_plain(train)
-    optimiser = {k: v for k, v in plain["optimiser"].items() if k not in ("steps", "learning_rate")}
+    optimiser = {k: v for k, v in plain["optimiser"].items() if k not in ("steps", "learning_rate", "torch_threads")}
     model = {name: plain["model"][name] for name in ("image_px", "view_px", "encoder")}
     kept = {name: plain[name] for name in ("seed", "datasets_2d", "pretraining", "validation", "augmentation")}
     return {**kept, "model": model, "optimiser": optimiser}

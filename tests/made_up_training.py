@@ -40,7 +40,7 @@ PARAMS = TrainParams(
         dropout=0.1,
         trainable_start=True,
     ),
-    pretraining=PretrainingParams(steps=60, learning_rate=4e-3, turn_deg=0.0, tint=0.0),
+    pretraining=PretrainingParams(steps=60, learning_rate=4e-3, turn_deg=0.0, tint=0.0, torch_threads=1),
     validation=ValidationParams(every_steps=0, samples=8),
     optimiser=OptimiserParams(
         steps=40,

@@ -38,10 +38,12 @@ class KeypointNetwork(nn.Module):
 
 
 def pretraining(params: TrainParams) -> TrainParams:
-    """`params` as the pre-training of their encoder sees them: no 3D sets, no critics; steps, rate, turns and tints of
-    its own."""
+    """`params` as the pre-training of their encoder sees them: no 3D sets, no critics; steps, rate, turns, tints and
+    threads of its own."""
     own = params.pretraining
-    optimiser = dataclasses.replace(params.optimiser, steps=own.steps, learning_rate=own.learning_rate)
+    optimiser = dataclasses.replace(
+        params.optimiser, steps=own.steps, learning_rate=own.learning_rate, torch_threads=own.torch_threads
+    )
     augmentation = dataclasses.replace(params.augmentation, turn_deg=own.turn_deg, tint=own.tint)
     return dataclasses.replace(params, datasets_3d=(), adv_weight=0.0, optimiser=optimiser, augmentation=augmentation)
 

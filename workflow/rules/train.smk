@@ -22,7 +22,7 @@ rule pretrain_encoder:
     log:
         "logs/train/encoder.log",
     priority: 1  # before predictions: trainings take longest
-    threads: share(params.train.optimiser.torch_threads)
+    threads: share(params.train.pretraining.torch_threads)
     resources:
         mem_mb=6000,
         gpu=needs_gpu,
