@@ -2,7 +2,8 @@
 
 GET /            the page, and the few files it needs
 POST /bodies     a picture's bytes; with ?box=x,y,width,height the person in that box, else whoever is found.
-                 200: JSON {"overlay": JPEG, "meshes": [glTF binary, ...]}, bytes as base64. 422: {"error": one line}
+                 200: JSON {"overlay": JPEG, "meshes": [glTF binary, ...], "colours": [of each in the overlay],
+                 "about": lines}, bytes as base64. 422: {"error": one line}
 
 The server listens on the loopback address only. A page of another site that the same browser has open can reach that
 address too: what does not come from this page, by name and origin, is refused.

@@ -18,7 +18,8 @@ from hmr.steps.predict import add_looking_arguments, open_looker
 
 _HELP = """
 Open the address that is printed, drop a picture, turn its bodies; drag a box around someone who is not found. The page
-is served to this machine alone, takes pictures of up to 25 MB, and stores nothing: neither pictures nor bodies.
+is served to this machine alone, takes pictures of up to 25 MB and 40 million pixels, and stores nothing: neither
+pictures nor bodies.
 
   hmr demo
   hmr demo --port 8080 --checkpoint results/train/unpaired/checkpoint.safetensors
@@ -65,6 +66,7 @@ def recovered(content: bytes, box: Box | None, looker: Looker) -> dict[str, Any]
     return {
         "overlay": _text(cv2.imencode(".jpg", overlay)[1].tobytes()),
         "meshes": [_text(formats.glb(body.vertices, faces, colours)) for body in bodies],
+        "colours": ["#{:02x}{:02x}{:02x}".format(*pictures.colour_of(k)) for k in range(len(bodies))],  # in the overlay
         "about": summary(looker.told),
     }
 

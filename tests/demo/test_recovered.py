@@ -39,6 +39,7 @@ def test_a_box_gives_an_overlay_of_the_pictures_size_and_one_whole_mesh(looker, 
     found = demo.recovered(picture, (40, 20, 50, 80), looker)
     overlay = cv2.imdecode(np.frombuffer(base64.b64decode(found["overlay"]), np.uint8), cv2.IMREAD_COLOR)
     assert overlay.shape == (120, 160, 3)
+    assert [len(colour) for colour in found["colours"]] == [len("#rrggbb")]
     (glb,) = found["meshes"]
     mesh = trimesh.load(io.BytesIO(base64.b64decode(glb)), file_type="glb", force="mesh", process=False)
     np.testing.assert_array_equal(mesh.faces, toy["f"])

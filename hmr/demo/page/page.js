@@ -4,12 +4,14 @@ import { turntable } from "./turntable.js";
 
 const MOST_BYTES = 25_000_000;
 const by = (id) => document.getElementById(id);
-const [drop, file, said, picture, photo, box, canvas, people, save, bare] =
-  ["drop", "file", "said", "picture", "photo", "box", "body", "people", "save", "bare"].map(by);
+const [drop, file, said, result, shown, picture, photo, box, canvas, people, save, bare] =
+  ["drop", "file", "said", "result", "shown", "picture", "photo", "box", "body", "people", "save", "bare"].map(by);
+const LONG_MS = 5000;
 let chosen = null; // the photo's file
 let asked = 0; // so that only the last question's answer is shown
 let addresses = { photo: "", overlay: "", mesh: "" };
 
+const sentence = (line) => line[0].toUpperCase() + line.slice(1);
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 function address(name, content, type) {
@@ -22,6 +24,9 @@ function address(name, content, type) {
 async function ask(rectangle) {
   const mine = ++asked, query = rectangle ? `?box=${rectangle.map((x) => x.toFixed(1))}` : "";
   said.textContent = "Looking…";
+  setTimeout(() => {
+    if (said.textContent === "Looking…") said.textContent = "Looking… The first photo takes longest.";
+  }, LONG_MS);
   box.hidden = !rectangle;
   let answer, found;
   try {
@@ -33,11 +38,12 @@ async function ask(rectangle) {
   }
   if (mine !== asked) return;
   address("overlay", found.overlay && bytes(found.overlay), "image/jpeg");
-  said.textContent = answer.ok ? `${found.meshes.length === 1 ? "One body" : `${found.meshes.length} bodies`}.` : found.error;
+  said.textContent = answer.ok ? `${found.meshes.length === 1 ? "One body" : `${found.meshes.length} bodies`}.` : sentence(found.error);
   by("about").textContent = found.about || "";
   by("turning").hidden = !found.meshes;
   showPhoto();
-  people.replaceChildren(...(found.meshes || []).map((_, k) => button(k, found.meshes)));
+  people.replaceChildren(...(found.meshes || []).map((_, k) => button(k, found)));
+  people.hidden = people.children.length < 2;
   if (found.meshes) choose(0, found.meshes);
 }
 
@@ -46,16 +52,27 @@ function showPhoto() {
   photo.alt = photo.src === addresses.overlay ? "The photo, with bodies drawn over the people" : "The photo";
 }
 
+// The whole photo is in sight, so that a box can be dragged around anyone in it.
+photo.addEventListener("load", () => {
+  shown.hidden = false;
+  picture.style.maxWidth = `max(12rem, ${(75 * photo.naturalWidth) / photo.naturalHeight}vh)`;
+});
+photo.addEventListener("error", () => (shown.hidden = true)); // no picture, or one that only the server can read
+
 function take(given) {
   if (!given) return;
+  by("turning").hidden = true;
+  by("about").textContent = "";
   if (given.size > MOST_BYTES) {
     said.textContent = `A picture may have ${MOST_BYTES / 1e6} MB, this has ${Math.round(given.size / 1e6)}; shrink it.`;
+    result.hidden = true;
+    asked++; // what the photo before it was asked for comes too late
     return;
   }
   chosen = given;
   address("photo", given, given.type);
   address("overlay", null);
-  by("result").hidden = false;
+  result.hidden = false;
   showPhoto();
   ask(null);
 }
@@ -139,10 +156,11 @@ function choose(k, meshes) {
   table?.show(geometry(glb));
 }
 
-function button(k, meshes) {
-  const made = document.createElement("button");
+function button(k, found) {
+  const made = document.createElement("button"), colour = document.createElement("i");
   made.type = "button";
-  made.textContent = `Person ${k + 1}`;
-  made.addEventListener("click", () => choose(k, meshes));
+  colour.style.background = found.colours[k]; // over the photo
+  made.append(colour, `Person ${k + 1}`);
+  made.addEventListener("click", () => choose(k, found.meshes));
   return made;
 }
