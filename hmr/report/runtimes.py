@@ -34,7 +34,7 @@ def read_jobs(folder: Path) -> list[Job]:
 def graph_svg(jobs: Iterable[Job]) -> str:
     """A box a rule, below those that it needs, with its number of jobs and their seconds together.
 
-    Seconds of none are a dash: that is what Snakemake knows of results that DVC brought.
+    Less than half a second is a dash: that is what Snakemake knows of results that DVC brought.
     """
     by_rule: dict[str, list[Job]] = {}
     for job in jobs:
@@ -110,7 +110,7 @@ def _all(rule: str, needs: Mapping[str, set[str]]) -> set[str]:
 
 def _told(jobs: Sequence[Job]) -> str:
     seconds = sum(job.seconds for job in jobs)
-    time = "–" if not seconds else f"{seconds / 60:.1f} min" if seconds >= 100 else f"{seconds:.0f} s"
+    time = "–" if seconds < 0.5 else f"{seconds / 60:.1f} min" if seconds >= 100 else f"{seconds:.0f} s"
     return f"{len(jobs)} job{'s' if len(jobs) > 1 else ''}, {time}"
 
 

@@ -62,7 +62,7 @@ def test_the_graph_has_a_box_a_rule_below_what_it_needs_and_no_needless_line():
         Job("first", (), ("a",), 30.0),
         Job("then", ("a",), ("b1",), 100.0),
         Job("then", ("a",), ("b2",), 140.0),
-        Job("last", ("a", "b1", "b2"), ("c",), 0.0),  # first to last goes without saying
+        Job("last", ("a", "b1", "b2"), ("c",), 0.1),  # first to last goes without saying
     ]
     svg = graph_svg(jobs)
     ElementTree.fromstring(svg)

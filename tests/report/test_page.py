@@ -59,6 +59,10 @@ def test_it_parses_and_asks_for_nothing(page):
     assert policy.startswith("default-src 'none'") and "http" not in policy
 
 
+def test_commands_in_notes_are_code(page):
+    assert "<code>grep -r image logs/predict</code>" in page and "`grep" not in page
+
+
 def test_names_are_unique_and_links_lead_somewhere(page):
     outline = Outline(page)
     names = Counter(a["id"] for _, a in outline.tags if "id" in a)
