@@ -7,6 +7,8 @@ from pathlib import Path
 
 from hmr.errors import UserError
 
+PAGE = Path("results/report/index.html")
+
 
 def require_project() -> None:
     """Refuse to run anywhere but in the project's folder."""
@@ -17,6 +19,13 @@ def require_project() -> None:
 def snakemake(*arguments: str) -> str:
     """Run Snakemake on the whole workflow and return all that it said; files are compared by content."""
     return _run("snakemake", *arguments, "--workflow-profile", "workflow/profiles/default", "--", "all")
+
+
+def free_page() -> None:
+    """Make the report a file again where DVC keeps a link to its cache: a browser goes by the name of what the link
+    leads to, which has no ending, and shows the page's source."""
+    if PAGE.is_symlink():
+        _run("dvc", "unprotect", str(PAGE))
 
 
 def stamp() -> None:

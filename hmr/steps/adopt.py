@@ -2,7 +2,7 @@
 
 import argparse
 
-from hmr.bookkeeping import dvc_is_clean, require_project, stamp, unfinished
+from hmr.bookkeeping import dvc_is_clean, free_page, require_project, stamp, unfinished
 from hmr.errors import UserError
 
 _HELP = """
@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> None:
     require_project()
     if not dvc_is_clean():
         raise UserError("nothing adopted: DVC's stages are not up to date; run 'dvc repro' ('dvc status' lists them)")
+    free_page()
     stamp()
     if (reason := unfinished()) is not None:
         raise UserError(f"not all adopted: {reason}")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from hmr.bookkeeping import dvc_commit, require_project, stamp, unfinished
+from hmr.bookkeeping import dvc_commit, free_page, require_project, stamp, unfinished
 from hmr.errors import UserError
 
 _HELP = """
@@ -25,5 +25,6 @@ def run(args: argparse.Namespace) -> None:
     if (reason := unfinished()) is not None:
         raise UserError(f"nothing recorded: {reason}")
     dvc_commit()
+    free_page()
     stamp()
     print("recorded: dvc.lock and DVC's cache now hold what Snakemake made")

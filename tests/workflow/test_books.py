@@ -159,3 +159,14 @@ def test_raw_data_that_lies_there_survives_a_redone_download(project: Project):
     project.set("seed", 1234)
     project.run("dvc", "repro", "download")
     assert brought.read_text() == "the user's own" and project.jobs()["download"] == 6
+
+
+def test_the_page_stays_a_file_for_browsers(project: Project) -> None:
+    """They go by the name of what a link leads to, and DVC's cache has names without endings."""
+    page = project.folder / "results/report/index.html"
+    assert page.is_file() and not page.is_symlink()
+    project.run("dvc", "checkout", "--relink")
+    project.run("python", "-m", "hmr", "adopt")
+    assert page.is_file() and not page.is_symlink()
+    assert "Nothing to be done" in project.plan()
+    assert "up to date" in project.run("dvc", "status").stdout
