@@ -115,17 +115,16 @@ def _render(name: str, **values: object) -> str:
     )
     environment.filters["latex"] = escape_latex
     environment.filters["cells"] = _cell_text
-    environment.filters["code"] = _with_code
-    environment.filters["code"] = _with_code
+    environment.filters["code"] = with_code
     environment.filters["json"] = lambda value: Markup(json.dumps(value).replace("<", r"\u003c"))
     environment.globals["bar_percent"] = bar_percent
     environment.globals["part"] = lambda file: Markup((_HERE / "templates" / file).read_text())
     return environment.get_template(name).render(**values).strip() + "\n"
 
 
-def _with_code(text: str) -> Markup:
+def with_code(text: str) -> Markup:
     """A note as HTML, with Markdown's `code` as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _cell_text(text: str) -> str:

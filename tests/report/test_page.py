@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from report.making import report
 
-from hmr.report.page import THREE, bar_percent
+from hmr.report.page import THREE, bar_percent, with_code
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -59,8 +59,9 @@ def test_it_parses_and_asks_for_nothing(page):
     assert policy.startswith("default-src 'none'") and "http" not in policy
 
 
-def test_commands_in_notes_are_code(page):
-    assert "<code>grep -r image logs/predict</code>" in page and "`grep" not in page
+def test_commands_in_notes_are_code_and_the_rest_is_text():
+    note = "of a < b the logs tell (`grep -r image <logs>`)"
+    assert with_code(note) == "of a &lt; b the logs tell (<code>grep -r image &lt;logs&gt;</code>)"
 
 
 def test_names_are_unique_and_links_lead_somewhere(page):
