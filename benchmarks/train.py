@@ -156,8 +156,11 @@ class PlainStep:
         self.optimiser.step()
         self.critic_optimiser.zero_grad()
         apart = torch.cat([self.critics(pose.detach(), betas.detach()) for pose, betas in fakes])
-        truly = self.critics(real.body_pose_rotmat, real.betas)
+        bodies = [body.clone().requires_grad_() for body in (real.body_pose_rotmat, real.betas)]
+        truly = self.critics(*bodies)
         critic = losses.critic_loss(real_scores=truly, fake_scores=apart)
+        if penalty := self.params.critics.gradient_penalty:
+            critic = critic + penalty * losses.gradient_penalty(truly, bodies)
         critic.backward()
         self.critic_optimiser.step()
         return {name: value.item() for name, value in {**terms, "total": total, "critics": critic}.items()}
