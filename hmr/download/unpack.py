@@ -18,6 +18,7 @@ from hmr.download.sources import Archive
 from hmr.errors import UserError
 
 _BLOCK_BYTES = 1 << 20
+# What libraries raise for archives that are spoilt, or packed in a way that they cannot read (NotImplementedError).
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
 
 
