@@ -34,7 +34,7 @@ from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap.pool import open_pool
 from hmr.models.critics import Critics
 from hmr.models.hmr import Network, network_input, read_theta
-from hmr.params import TrainParams, load_params, training_inputs
+from hmr.params import TrainParams, load_params, points_too, training_inputs
 from hmr.steps.preset import PRESETS
 from hmr.training import loop
 from hmr.training.inputs import batches_of, real_bodies, watched
@@ -142,10 +142,15 @@ class PlainStep:
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), params.critics.learning_rate)
 
     def __call__(self, batch: Batch, real: RealBodies) -> dict[str, float]:
-        thetas = list(self.network(network_input(batch.image)))
+        image, pointing = network_input(batch.image), points_too(self.params)
+        thetas, places = self.network.locate(image) if pointing else (self.network(image), None)
         estimates = [read_theta(theta) for theta in thetas]
         posed = [self._keypoints(e) for e in (estimates if self.every_mesh else estimates[-1:])]
         terms = self._labels(estimates[-1], posed[-1], batch)
+        if pointing:
+            terms["keypoints"] = losses.joints_2d_loss(
+                pred_keypoints_norm=places, gt_keypoints_norm=batch.keypoints_norm, visible=batch.visible
+            )
         fakes = [(e.full_pose_rotmat[:, 1:], e.betas) for e in estimates]
         scores = torch.cat([self.critics(pose, betas) for pose, betas in fakes])
         terms["adversarial"] = losses.adversarial_loss(scores)

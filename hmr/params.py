@@ -175,6 +175,7 @@ class TrainParams:
     joints_2d_weight: float
     joints_3d_weight: float
     smpl_weight: float
+    keypoints_weight: float  # of the keypoints that a pyramid points at, which it then does not forget; 0 in the paper
     supervise_every_iteration: bool  # labels count on each round of the regressor; False: on the last, as in the paper
     datasets_2d: tuple[str, ...]
     datasets_3d: tuple[str, ...]
@@ -302,8 +303,13 @@ def training_inputs(train: TrainParams) -> tuple[str, ...]:
     return (*train.datasets_2d, *train.datasets_3d)
 
 
+def points_too(train: TrainParams) -> bool:
+    """Whether what the encoder itself points at counts; only a pyramid points."""
+    return train.keypoints_weight > 0 and train.model.encoder.form == "pyramid"
+
+
 def effective(train: TrainParams) -> dict[str, Any]:
-    """What a training really depends on: without critics their settings do not count, nor weights of absent labels.
+    """What a training really depends on: without critics their settings do not count, nor weights of absent terms.
 
     Two parameter sets with the same effective values make the same checkpoint, so this is what decides a retraining.
     """
@@ -312,6 +318,8 @@ def effective(train: TrainParams) -> dict[str, Any]:
         del plain["critics"]
     if not train.datasets_3d:
         del plain["joints_3d_weight"], plain["smpl_weight"]
+    if not points_too(train):
+        del plain["keypoints_weight"]
     return plain
 
 

@@ -27,6 +27,7 @@ PARAMS = TrainParams(
     joints_2d_weight=60.0,
     joints_3d_weight=60.0,
     smpl_weight=60.0,
+    keypoints_weight=60.0,
     supervise_every_iteration=False,
     datasets_2d=("lsp",),
     datasets_3d=("human36m",),

@@ -57,6 +57,7 @@ def test_the_paper_s_preset_is_the_paper_s():
     assert train.optimiser.steps == 75 * 8902 and train.optimiser.batch_size == 64
     assert (train.optimiser.learning_rate, train.critics.learning_rate) == (1e-5, 1e-4)
     assert (train.joints_2d_weight, train.joints_3d_weight, train.smpl_weight, train.adv_weight) == (60, 60, 60, 1)
+    assert train.keypoints_weight == 0 and train.critics.gradient_penalty == 0
     assert train.model.encoder.blocks == (3, 4, 6, 3) and train.model.encoder.bottleneck
     assert len(training_inputs(train)) == 6
 

@@ -46,6 +46,13 @@ class Network(nn.Module):
     def forward(self, image: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "iterations batch 85"]:
         return self.regressor(self.encoder(image))
 
+    def locate(
+        self, image: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[Float[Tensor, "iterations batch 85"], Float[Tensor, "batch 19 2"]]:
+        """The same, and where the encoder itself thinks the keypoints are, in [-1, 1]; only with one that points."""
+        found = self.encoder.locate(image)
+        return self.regressor(found.features), found.keypoints_norm
+
 
 def network_input(images: UInt8[Tensor, "batch height width 3"]) -> Float[Tensor, "batch 3 height width"]:
     """RGB bytes as the network takes them, in [-1, 1]."""

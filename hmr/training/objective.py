@@ -13,7 +13,7 @@ from hmr.geometry.cameras import weak_perspective
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.models.critics import Critics
 from hmr.models.hmr import Network, network_input, read_theta
-from hmr.params import TrainParams
+from hmr.params import TrainParams, points_too
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def counted(batch: Batch) -> dict[str, Tensor]:
     by_rows = dict.fromkeys(("adversarial", "critics", "score_real", "score_predicted"), rows)
     return {
         "joints_2d": batch.visible.sum(),
+        "keypoints": batch.visible.sum(),
         "joints_3d": batch.has_joints_3d.sum(),
         "smpl": batch.has_smpl.sum(),
         "maps": in_view(batch).sum(),
@@ -63,6 +64,8 @@ def encoder_weights(params: TrainParams) -> dict[str, float]:
     weights = {"joints_2d": params.joints_2d_weight}
     if params.datasets_3d:
         weights |= {"joints_3d": params.joints_3d_weight, "smpl": params.smpl_weight}
+    if points_too(params):
+        weights["keypoints"] = params.keypoints_weight
     return weights | ({"adversarial": params.adv_weight} if params.adv_weight else {})
 
 
@@ -79,10 +82,20 @@ def step_terms(
     Keypoints and 3D labels count on the last iteration, the critics on every one (section 3.2 says why);
     `supervise_every_iteration` takes the labels' mean over all iterations instead. Critics and
     encoder are kept apart: the encoder's term goes through frozen critics, the critics' through detached bodies.
+
+    # ASSUME: an encoder that points at keypoints pays for where it points as well (`train.keypoints_weight`). Taught by
+    bodies alone it turns its maps to other uses, and finds limbs worse than after its pre-training.
     """
-    thetas = network(network_input(batch.image))
+    image, terms = network_input(batch.image), {}
+    if points_too(params):
+        thetas, places = network.locate(image)
+        terms["keypoints"] = losses.joints_2d_loss(
+            pred_keypoints_norm=places.float(), gt_keypoints_norm=batch.keypoints_norm, visible=batch.visible
+        )
+    else:
+        thetas = network(image)
     labelled = thetas if params.supervise_every_iteration else thetas[-1:]
-    terms = _label_terms(labelled.float().flatten(0, 1), body, batch.repeat(len(labelled)), params)
+    terms |= _label_terms(labelled.float().flatten(0, 1), body, batch.repeat(len(labelled)), params)
     if critics is None or real is None:
         return Losses(terms)
     every = read_theta(thetas.float().flatten(0, 1))

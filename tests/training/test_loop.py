@@ -9,8 +9,8 @@ from made_up_training import CPU, PARAMS, MadeUpPool, batches, draw_real, traine
 
 from hmr.body.model import BodyModel
 from hmr.data.augment import UNCHANGED
-from hmr.data.loader import Batches, iterate
-from hmr.params import TrainParams, pretraining_facts, to_plain
+from hmr.data.loader import WHOLE, Batches, iterate
+from hmr.params import TrainParams, effective, pretraining_facts, to_plain
 from hmr.training import loop, pretrain
 from hmr.training.checkpoint import load_checkpoint, save_checkpoint
 from hmr.training.objective import encoder_weights, step_terms
@@ -105,8 +105,25 @@ def test_without_critics_none_are_built(body):
 
 def test_unpaired_training_has_no_3d_terms(body):
     params = dataclasses.replace(PARAMS, datasets_3d=())
-    assert encoder_weights(params).keys() == {"joints_2d", "adversarial"}
+    assert encoder_weights(params).keys() == {"joints_2d", "keypoints", "adversarial"}
     assert {"joints_3d", "smpl"}.isdisjoint(trained(params, body).log[-1])
+
+
+def test_where_the_encoder_points_is_the_encoders_alone(body):
+    """And costs what the pre-training takes for it. Where its weight is zero, or nothing points, it is not there."""
+    state, batch = loop.new_state(PARAMS, torch.zeros(85), CPU), next(iterate(batches(PARAMS), first=0, workers=0))
+    costs = step_terms(state.network, state.critics, body, batch, draw_real(0), PARAMS)
+    costs.terms["keypoints"].backward()
+    moved = {name.split(".")[0] for name, p in state.network.named_parameters() if p.grad is not None}
+    assert moved == {"encoder"}
+    pretraining = dataclasses.replace(state, network=pretrain.KeypointNetwork(state.network.encoder))
+    assert pretrain.objective(pretraining, batch, WHOLE).terms["joints_2d"] == costs.terms["keypoints"]
+    without = dataclasses.replace(PARAMS, keypoints_weight=0.0)
+    assert "keypoints" not in step_terms(state.network, None, body, batch, None, without).terms
+    residual = dataclasses.replace(PARAMS.model.encoder, form="torchvision")
+    plain = dataclasses.replace(PARAMS, model=dataclasses.replace(PARAMS.model, encoder=residual))
+    assert "keypoints" not in encoder_weights(plain)
+    assert effective(plain) == effective(dataclasses.replace(plain, keypoints_weight=0.0)) != effective(PARAMS)
 
 
 def test_critics_and_encoder_do_not_train_each_other(body):
