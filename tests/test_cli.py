@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hmr.__main__ import COMMANDS, main
+from hmr.errors import UserError
 from hmr.params import load_params
 from hmr.steps.doctor import found_source
 from hmr.steps.preset import PRESETS, differences, preset_names
@@ -25,6 +26,12 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     said = capsys.readouterr().err
     assert len(said.strip().splitlines()) == 1 and "Traceback" not in said
     return said
+
+
+def test_a_user_s_mistake_is_one_line_whatever_a_library_says_of_it():
+    assert str(UserError("a.h5: found something else (read failed:\n time = 5\n)")).splitlines() == [
+        "a.h5: found something else (read failed:  time = 5 )"
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
