@@ -207,7 +207,9 @@ def test_of_a_video_that_is_none_nothing_but_the_reason_is_said(tmp_path, capfd,
     "changes, reason",
     [
         ({"category_id": 99}, "labels broken: unknown category 99"),
+        ({"category_id": [1]}, r"labels broken: unknown category [1]"),
         ({"keypoints": np.full((16, 3), 1)}, "labels broken: 48 keypoint numbers"),
+        ({"keypoints": np.full((17, 3), 7)}, "labels broken: flags of joints other than 0, 1 and 2"),
         ({"segmentation": [[1, 2, 3]]}, "labels broken: "),
     ],
 )
@@ -218,11 +220,37 @@ def test_broken_people_of_coco_are_listed_one_by_one(tmp_path, changes, reason):
     assert left_out[0].reason.startswith(reason)
 
 
+@pytest.mark.parametrize(
+    "part, change, reason",
+    [
+        ("annotations", {"image_id": "1"}, "image_id: '1'"),
+        ("annotations", {"id": None}, "id: None"),
+        ("images", {"file_name": 5}, "file_name: 5"),
+        ("images", {"id": [1]}, r"id: \[1\]"),
+    ],
+)
+def test_a_coco_file_whose_people_and_images_cannot_be_matched_is_refused(tmp_path, part, change, reason):
+    write_coco(tmp_path, [coco_person(1), coco_person(2)])
+    path = tmp_path / "annotations/person_keypoints_train2014.json"
+    content = json.loads(path.read_text())
+    content[part][0].update(change)
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=f"train2014.json: expected COCO person keypoints, found none .{reason}"):
+        read("coco", tmp_path)
+
+
 def test_a_coco_file_with_nan_is_no_json_and_is_refused(tmp_path):
     write_coco(tmp_path, [coco_person(1, keypoints=np.full((17, 3), np.nan)), coco_person(2)])
     with pytest.raises(UserError, match=r"train2014.json: expected COCO person keypoints, .*NaN") as caught:
         read("coco", tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_coco_file_that_does_not_count_joints_is_read(tmp_path):
+    write_coco(tmp_path, [coco_person(1)])
+    path = tmp_path / "annotations/person_keypoints_train2014.json"
+    path.write_text(path.read_text().replace('"num_keypoints": 17, ', ""))
+    assert "num_keypoints" not in path.read_text() and [s.sample_id for s in read("coco", tmp_path)[0]] == ["coco/1/1"]
 
 
 def test_a_coco_file_of_other_content_is_refused(tmp_path):

@@ -67,18 +67,20 @@ class _Person(NamedTuple):
     wrong: str | None = None  # what is wrong with the labels
 
 
-def _content(path: Path, filters: str) -> tuple[dict[int, str], set[int], list[tuple[int, int, _Person]]]:
+def _content(path: Path, filters: str) -> tuple[dict[int, str], list[int], list[tuple[int, int, _Person]]]:
     """Names of images by number, known categories, and people with their image's number and their own.
 
     Read as a stream: the file is hundreds of megabytes, and several times that as Python's objects.
     """
     try:
-        names = {image["id"]: image["file_name"] for image in _items(path, "images")}
-        people = [(item["image_id"], item["id"], _person(item, filters)) for item in _items(path, "annotations")]
-        categories = {category["id"] for category in _items(path, "categories")}
+        names = {_of(image, "id", int): _of(image, "file_name", str) for image in _items(path, "images")}
+        people = [
+            (_of(item, "image_id", int), _of(item, "id", int), _person(item, filters))
+            for item in _items(path, "annotations")
+        ]
+        categories = [category["id"] for category in _items(path, "categories")]
     except (KeyError, TypeError, ijson.JSONError) as error:
-        found = " ".join(str(error).split())
-        raise UserError(f"{path}: expected COCO person keypoints, found none ({found}); fetch it again") from None
+        raise UserError(f"{path}: expected COCO person keypoints, found none ({error}); fetch it again") from None
     if not (names and categories):
         raise UserError(f"{path}: expected COCO person keypoints, found none (images or categories); fetch it again")
     return names, categories, people
@@ -89,11 +91,18 @@ def _items(path: Path, name: str) -> Iterator[dict[str, Any]]:
         yield from ijson.items(file, f"{name}.item", use_float=True)
 
 
+def _of(item: dict[str, Any], name: str, kind: type) -> Any:
+    """A field by which images and people find each other."""
+    if not isinstance(item[name], kind):
+        raise TypeError(f"{name}: {item[name]!r}")
+    return item[name]
+
+
 def _person(annotation: dict[str, Any], filters: str) -> _Person:
     category = annotation.get("category_id")
     if annotation.get("iscrowd"):
         return _Person(category, left_out="a crowd in place of a person")
-    if not annotation.get("num_keypoints"):
+    if not annotation.get("num_keypoints", True):  # files that users make may not count them
         return _Person(category, left_out="no joint labelled")
     try:
         labels = np.array(annotation.get("keypoints", []), np.float64)
@@ -101,6 +110,8 @@ def _person(annotation: dict[str, Any], filters: str) -> _Person:
             raise ValueError(f"{labels.size} keypoint numbers in place of {3 * len(COCO_17)}")
         labels = labels.reshape(-1, 3)
         flags = labels[:, 2]
+        if not np.isin(flags, (0, 1, 2)).all():
+            raise ValueError("flags of joints other than 0, 1 and 2")
         reason = spin_left_out(flags) if filters == "spin" else left_out(flags, annotation.get("segmentation"))
     except (ValueError, TypeError) as error:
         return _Person(category, wrong=f"labels broken: {error}")
