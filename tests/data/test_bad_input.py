@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-from data.test_readers import coco_person, write_coco
+from data.test_readers import coco_person, mpii_person, points_of, structures, write_coco, write_mpii
 from data.test_readers_3d import write_human36m, write_mpi_train
 from raw_files import PARAMS, read, touch_all, write_image, write_video
 
@@ -218,6 +218,58 @@ def test_broken_people_of_coco_are_listed_one_by_one(tmp_path, changes, reason):
     samples, left_out = read("coco", tmp_path)
     assert [s.sample_id for s in samples] == ["coco/1/2"] and [r.sample_id for r in left_out] == ["coco/1/1"]
     assert left_out[0].reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"id": -1}, "no joint has the number -1"),
+        ({"id": 16}, "no joint has the number 16"),
+        ({"id": 3.5}, "no joint has the number 3.5"),
+        ({"id": np.nan}, "no joint has the number nan"),
+        ({"id": np.empty((0, 0))}, ""),
+        ({"x": "left"}, "could not convert"),
+        ({"y": np.empty((0, 0))}, ""),
+    ],
+)
+def test_broken_people_of_mpii_are_listed_one_by_one(tmp_path, change, reason):
+    spoilt = mpii_person(points_of(0))
+    spoilt["annopoints"]["point"][3].update(change)
+    write_mpii(tmp_path, [([spoilt, mpii_person(points_of(1))], [1, 2])], [1])
+    samples, left_out = read("mpii", tmp_path)
+    assert [s.sample_id for s in samples] == ["mpii/000000000/2"]
+    assert [(r.sample_id, r.bad) for r in left_out] == [("mpii/000000000/1", True)]
+    assert left_out[0].reason.startswith(f"labels broken: {reason}")
+
+
+def apart_of(*cells):
+    array = np.empty((len(cells), 1), object)
+    array[:, 0] = cells
+    return array
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"img_train": np.ones((1, 3))}, "annolist, img_train and single_person of 2, 3, 2"),
+        ({"img_train": np.empty((0, 0))}, "annolist, img_train and single_person of 2, 0, 2"),
+        ({"single_person": apart_of(*[np.ones((1, 1))] * 3)}, "of 2, 2, 3"),
+        ({"single_person": apart_of(np.ones((1, 1)), "first")}, "could not convert"),
+        ({"annolist": [{"image": {"name": 5}}, {"image": {"name": "1.jpg"}}]}, "5 as a picture's name"),
+        ({"annolist": [{"annorect": 1}, {"annorect": 2}]}, "no attribute 'image'"),
+    ],
+)
+def test_an_mpii_file_whose_pictures_cannot_be_told_is_refused(tmp_path, change, reason):
+    write_mpii(tmp_path, [([mpii_person(points_of(k))], [1]) for k in (0, 1)], [1, 1])
+    path = tmp_path / "annotations/mpii_human_pose_v1_u12_1.mat"
+    release = {
+        "annolist": [{"image": {"name": f"{k:09d}.jpg"}} for k in (0, 1)],
+        "img_train": np.ones((1, 2)),
+        "single_person": apart_of(*[np.ones((1, 1))] * 2),
+    } | change
+    scipy.io.savemat(path, {"RELEASE": {**release, "annolist": structures(release["annolist"])}})
+    with pytest.raises(UserError, match=f"u12_1.mat: expected MPII's RELEASE structure, .*{reason}"):
+        read("mpii", tmp_path)
 
 
 @pytest.mark.parametrize(

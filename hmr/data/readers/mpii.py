@@ -25,29 +25,34 @@ def read(raw: Path, split: str, params: NormalizeParams) -> Iterator[Sample | Re
     # be of those apart; here `single_person` holds under its filters as well.
     """
     folder = need(raw / "images", DATASET)
-    release = _release(need(raw / "annotations" / "mpii_human_pose_v1_u12_1.mat", DATASET))
     load = lru_cache(maxsize=1)(load_bgr)
-    is_train = np.atleast_1d(release.img_train).astype(bool)
-    images, single = _items(release.annolist), np.atleast_1d(release.single_person)
-    single = [single] if len(images) == 1 else list(single)
-    for index in np.flatnonzero(is_train):
-        image = images[index]
-        apart = set(np.atleast_1d(single[index]).ravel().astype(int).tolist())  # from 1
-        for number, person in enumerate(_items(getattr(image, "annorect", None)), start=1):
-            sample_id = f"mpii/{Path(image.image.name).stem}/{number}"
+    for name, people, apart in _training_images(need(raw / "annotations" / "mpii_human_pose_v1_u12_1.mat", DATASET)):
+        for number, person in enumerate(people, start=1):
+            sample_id = f"mpii/{Path(name).stem}/{number}"
             if number in apart:
-                yield _person(person, sample_id, partial(load, folder / image.image.name), params.filters)
+                yield _person(person, sample_id, partial(load, folder / name), params.filters)
             else:
                 yield Rejected(sample_id, "not apart from other people", bad=False)
 
 
-def _release(path: Path) -> Any:
+def _training_images(path: Path) -> list[tuple[str, list[Any], set[float]]]:
+    """Of each picture for training its name, its people and the numbers, from 1, of those who stand apart."""
     try:
         release = scipy.io.loadmat(path, struct_as_record=False, squeeze_me=True)["RELEASE"]
-        _ = release.annolist, release.img_train, release.single_person
+        images, single = _items(release.annolist), np.atleast_1d(release.single_person)
+        lists = (images, np.atleast_1d(release.img_train), [single] if len(images) == 1 else single)
+        if len({len(each) for each in lists}) > 1:
+            raise ValueError(f"annolist, img_train and single_person of {', '.join(str(len(each)) for each in lists)}")
+        return [_training_image(image, apart) for image, is_train, apart in zip(*lists, strict=True) if is_train == 1]
     except Exception as error:  # SciPy raises many kinds for a broken file
         raise UserError(f"{path}: expected MPII's RELEASE structure, found something else ({error})") from None
-    return release
+
+
+def _training_image(image: Any, apart: Any) -> tuple[str, list[Any], set[float]]:
+    if not isinstance(image.image.name, str):
+        raise TypeError(f"{image.image.name!r} as a picture's name")
+    people = _items(getattr(image, "annorect", None))
+    return image.image.name, people, set(np.asarray(apart, np.float64).ravel().tolist())
 
 
 def _items(value: Any) -> list[Any]:
@@ -62,8 +67,10 @@ def _person(person: Any, sample_id: str, load: Callable[[], np.ndarray], filters
     labelled, positions = np.zeros(len(MPII_16), bool), np.full((len(MPII_16), 2), np.nan)
     try:
         for point in points:  # a joint that is labelled counts, visible or not
+            if point.id not in range(len(MPII_16)):
+                raise ValueError(f"no joint has the number {point.id}")
             labelled[int(point.id)], positions[int(point.id)] = True, (point.x, point.y)
-    except (IndexError, ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         return Rejected(sample_id, f"labels broken: {error}")
     if filters == "spin" and not labelled.all():
         return Rejected(sample_id, f"not all {len(MPII_16)} joints labelled", bad=False)
