@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.io
 from data.test_readers import coco_person, mpii_person, points_of, structures, write_coco, write_mpii
-from data.test_readers_3d import write_human36m, write_mpi_train
+from data.test_readers_3d import write_human36m, write_mpi_test, write_mpi_train
 from raw_files import PARAMS, read, touch_all, write_image, write_video
 
 from hmr.__main__ import main
@@ -156,6 +156,85 @@ def test_matlab_files_of_the_newer_version_are_refused(tmp_path, dataset, name):
     with pytest.raises(UserError, match=f"{name}: expected") as caught:
         read(dataset, tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, change, reason",
+    [
+        ("annot3", lambda pose: pose[:2], r"\(4, 56\) and \(2, 84\) of camera 0"),
+        ("annot2", lambda pose: pose[:2], r"\(2, 56\) and \(4, 84\) of camera 0"),
+        ("annot2", lambda pose: pose.T, r"\(56, 4\) and \(4, 84\) of camera 0"),
+        ("annot2", lambda pose: np.zeros((4, 84)), r"\(4, 84\) and \(4, 84\) of camera 0"),
+        ("annot3", lambda pose: np.empty((0, 0)), r"\(4, 56\) and \(0, 0\) of camera 0"),
+    ],
+)
+def test_mpi_labels_that_do_not_go_together_are_refused(tmp_path, name, change, reason):
+    write_mpi_train(tmp_path)
+    path = tmp_path / "S1/Seq1/annot.mat"
+    content = {key: value for key, value in scipy.io.loadmat(path).items() if not key.startswith("_")}
+    content[name][0, 0] = change(content[name][0, 0])
+    scipy.io.savemat(path, content)
+    with pytest.raises(UserError, match=rf"annot\.mat: expected annot2 and annot3 of 14 cameras, found .*{reason}"):
+        read("mpi_inf_3dhp", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["annot2", "annot3"])
+def test_mpi_frames_that_are_no_numbers_are_listed_as_broken_and_lose_no_others(tmp_path, name):
+    write_mpi_train(tmp_path, frames=7)
+    path = tmp_path / "S1/Seq1/annot.mat"
+    content = {key: value for key, value in scipy.io.loadmat(path).items() if not key.startswith("_")}
+    content[name][0, 0][[0, 3, 4]] = np.nan
+    scipy.io.savemat(path, content)
+    counts = write_store(
+        tmp_path / "a.h5", reader_of("mpi_inf_3dhp")(tmp_path, "train", PARAMS), attributes={}, params=PARAMS
+    )
+    with open_store(tmp_path / "a.h5") as store:
+        kept, left_out = store["sample_id"].tolist(), store.quarantine()
+    assert counts.kept + len(left_out) == len(kept) + len(left_out) == 7 * 2 * 8 * 7
+    video = "mpi_inf_3dhp/S1/Seq1/video_0/"
+    broken = {"annot2": [0, 4], "annot3": [0, 3, 4]}[name]  # by motion, frames 0, 2, 4 and 6 are chosen
+    chosen = {"annot2": [2, 6], "annot3": [1, 5]}[name]
+    assert [r.sample_id for r in left_out if r.bad] == [f"{video}{k:06d}" for k in broken]
+    assert [sample_id for sample_id in kept if sample_id.startswith(video)] == [f"{video}{k:06d}" for k in chosen]
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (lambda text: "", "none of camera 0, 1, 2, 4, 5, 6, 7, 8"),
+        (lambda text: text.replace("name          2\n", "name          20\n"), "none of camera 2"),
+        (lambda text: "name\n" + text, "list index out of range"),
+        (lambda text: text.replace("1500", "wide"), "could not convert"),
+    ],
+)
+def test_mpi_cameras_that_nobody_wrote_down_are_refused(tmp_path, change, reason):
+    write_mpi_train(tmp_path)
+    path = tmp_path / "S1/Seq1/camera.calibration"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(UserError, match=rf"camera\.calibration: expected name and intrinsic lines, found .*{reason}"):
+        read("mpi_inf_3dhp", tmp_path)
+
+
+def test_mpi_test_frames_count_only_where_their_owners_say_one(tmp_path):
+    write_mpi_test(tmp_path)
+    with h5py.File(tmp_path / "mpi_inf_3dhp_test_set/TS1/annot_data.mat", "r+") as file:
+        file["valid_frame"][:] = [[np.nan], [2], [1]]
+        file["activity_annotation"][:] = np.nan
+    samples, left_out = read("mpi_inf_3dhp", tmp_path, "test")
+    assert [(s.sample_id, s.action) for s in samples if s.subject == "TS1"] == [("mpi_inf_3dhp/TS1/img_000003", "")]
+    assert len(samples) + len(left_out) == 6 * 3
+
+
+@pytest.mark.parametrize("content", ["text", 1.0, np.ones(3)])
+def test_mpi_test_labels_of_another_kind_are_refused(tmp_path, content):
+    write_mpi_test(tmp_path)
+    with h5py.File(tmp_path / "mpi_inf_3dhp_test_set/TS1/annot_data.mat", "r+") as file:
+        del file["valid_frame"]
+        file["valid_frame"] = content
+    with pytest.raises(
+        UserError, match=r"annot_data\.mat: .*expected.*valid_frame|annot_data\.mat: valid_frame: expec"
+    ):
+        read("mpi_inf_3dhp", tmp_path, "test")
 
 
 def test_matlab_files_of_the_older_version_are_refused_where_the_newer_is_due(tmp_path):

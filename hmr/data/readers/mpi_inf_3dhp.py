@@ -87,7 +87,7 @@ def _video(
         left_out = spin_left_out(keypoints_px, video_shape(path))
     else:
         left_out = still(lsp_mm, params.mpi_inf_3dhp_motion_mm)
-    focal_px, principal_px = lenses.get(camera, (float("nan"), np.full(2, np.nan)))
+    focal_px, principal_px = lenses[camera]
     frames = video_frames(path, np.flatnonzero([reason is None for reason in left_out]))
     for number, reason in enumerate(left_out):
         sample_id = f"{prefix}/{number:06d}"
@@ -95,7 +95,8 @@ def _video(
             yield Rejected(sample_id, reason, bad=False)
             continue
         _, picture = next(frames)
-        if picture is not None and inside(lsp_px[number], picture.shape) < MIN_INSIDE:
+        known = picture is not None and np.isfinite(lsp_px[number]).all()  # what is broken is said by the store
+        if known and inside(lsp_px[number], picture.shape) < MIN_INSIDE:
             yield Rejected(sample_id, f"fewer than {MIN_INSIDE} joints in the picture", bad=False)
             continue
         yield Sample(
@@ -136,12 +137,15 @@ def spin_left_out(points_px: np.ndarray, shape: tuple[int, ...] | None) -> list[
 
 
 def moved(joints_mm: np.ndarray, threshold_mm: float) -> np.ndarray:
-    """(F,) bool: frames of (F, J, 3) in which some joint has moved so far since the last such frame, and the first."""
-    chosen = np.zeros(len(joints_mm), bool)
+    """(F,) bool: frames of (F, J, 3) in which some joint has moved so far since the last such frame, and the first.
+
+    A frame whose joints are not all numbers is chosen as well, to be listed as broken, and nothing is measured from it.
+    """
+    chosen = ~np.isfinite(joints_mm).all((1, 2))
     last = None
-    for number, joints in enumerate(joints_mm):
-        if last is None or np.linalg.norm(joints - last, axis=1).max() >= threshold_mm:
-            chosen[number], last = True, joints
+    for number in np.flatnonzero(~chosen).tolist():
+        if last is None or np.linalg.norm(joints_mm[number] - last, axis=1).max() >= threshold_mm:
+            chosen[number], last = True, joints_mm[number]
     return chosen
 
 
@@ -187,14 +191,18 @@ def _train_labels(path: Path) -> dict[str, list[np.ndarray]]:
     """annot.mat: for each camera annot2 (F, 28, 2) pixels and annot3 (F, 28, 3) millimetres, camera frame."""
     try:
         content = scipy.io.loadmat(path, variable_names=("annot2", "annot3"))  # univ_annot3 is as large again
-        labels = {
-            name: [np.asarray(cell, np.float64).reshape(-1, 28, size) for cell in content[name].ravel()]
-            for name, size in (("annot2", 2), ("annot3", 3))
+        cells = {
+            name: [np.asarray(cell, np.float64) for cell in content[name].ravel()] for name in ("annot2", "annot3")
         }
-        _ = [labels[name][camera] for name in labels for camera in CAMERAS]
+        for camera in CAMERAS:
+            in_2d, in_3d = (cells[name][camera].shape for name in ("annot2", "annot3"))
+            if (in_2d, in_3d) != ((in_2d[0], 28 * 2), (in_2d[0], 28 * 3)):
+                raise ValueError(f"{in_2d} and {in_3d} of camera {camera}")
+        return {
+            name: [cell.reshape(-1, 28, size) for cell in cells[name]] for name, size in (("annot2", 2), ("annot3", 3))
+        }
     except Exception as error:  # SciPy raises many kinds for a broken file
         raise UserError(f"{path}: expected annot2 and annot3 of 14 cameras, found something else ({error})") from None
-    return labels
 
 
 def read_calibration(path: Path) -> dict[int, tuple[float, np.ndarray]]:
@@ -208,7 +216,9 @@ def read_calibration(path: Path) -> dict[int, tuple[float, np.ndarray]]:
             elif words[:1] == ["intrinsic"]:
                 matrix = np.array(words[1:17], np.float64).reshape(4, 4)
                 lenses[camera] = (float(matrix[0, 0] + matrix[1, 1]) / 2, matrix[:2, 2])
-    except ValueError as error:
+        if lacking := [camera for camera in CAMERAS if camera not in lenses]:
+            raise ValueError(f"none of camera {', '.join(map(str, lacking))}")
+    except (OSError, ValueError, IndexError) as error:
         raise UserError(f"{path}: expected name and intrinsic lines, found something else ({error})") from None
     return lenses
 
@@ -218,11 +228,13 @@ def _test(raw: Path) -> Iterator[Sample | Rejected]:
         folder = need(test_folder(raw) / sequence, DATASET)
         labels = _test_labels(need(folder / "annot_data.mat", DATASET))
         pictures = need(folder / "imageSequence", DATASET)
-        valid = np.flatnonzero(labels["valid_frame"])
-        focal_px, principal_px = _test_lens(sequence, [pictures / f"img_{k + 1:06d}.jpg" for k in valid])
-        for index, is_valid in enumerate(labels["valid_frame"].astype(bool).tolist()):
+        is_valid = labels["valid_frame"] == 1
+        focal_px, principal_px = _test_lens(
+            sequence, [pictures / f"img_{k + 1:06d}.jpg" for k in np.flatnonzero(is_valid)]
+        )
+        for index in range(len(is_valid)):
             sample_id = f"mpi_inf_3dhp/{sequence}/img_{index + 1:06d}"
-            if not is_valid:
+            if not is_valid[index]:
                 yield Rejected(sample_id, "marked as not valid by its owners", bad=False)
                 continue
             native_m = labels["univ_annot3"][index] / 1000
@@ -235,7 +247,7 @@ def _test(raw: Path) -> Iterator[Sample | Rejected]:
                 focal_px=focal_px,
                 principal_px=principal_px,
                 subject=sequence,
-                action=ACTIVITIES.get(int(labels["activity_annotation"][index]), ""),
+                action=ACTIVITIES.get(labels["activity_annotation"][index], ""),
                 frame=index + 1,
             )
 
@@ -255,9 +267,9 @@ def _test_labels(path: Path) -> dict[str, np.ndarray]:
     try:
         with h5py.File(path, "r") as file:
             found = {name: np.asarray(file[name], np.float64) for name in shapes}
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path}: expected {', '.join(shapes)}, found something else ({error}); fetch it") from None
-    frames = len(found["valid_frame"])
+    frames = found["valid_frame"].size
     for name, shape in shapes.items():  # a file that was saved again may have its axes the other way round
         if found[name].shape != (frames, *shape):
             raise UserError(f"{path}: {name}: expected shape {(frames, *shape)}, found {found[name].shape}; fetch it")
