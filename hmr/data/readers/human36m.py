@@ -67,11 +67,14 @@ def read(raw: Path, split: str, params: NormalizeParams, subject: str | None = N
     """Every n-th frame of every take and camera of the split's subjects, or of one of them."""
     metadata = read_metadata(need(raw / "metadata.xml", DATASET))
     subjects = (subject,) if subject else SUBJECTS[split]
+    for name in subjects:
+        need(raw / name, DATASET)
+        if not metadata.takes.get(name):
+            raise UserError(f"{raw / 'metadata.xml'}: expected takes of {name}, found none; fetch it again")
     for path in files_of(raw, metadata, subjects):  # rather than hours later
         need(path, DATASET)
     for name in subjects:
-        need(raw / name, DATASET)
-        for take in metadata.takes.get(name, []):
+        for take in metadata.takes[name]:
             for index, camera in enumerate(metadata.lenses):
                 yield from _video(raw, name, take, index, camera, metadata.lenses[camera], params)
 
@@ -90,10 +93,18 @@ def _video(
     path = _file(raw / subject / VIDEOS, f"{name}.mp4")
     truth = Truth.read(_spelled(raw / "mosh" / subject, f"{take.prefix}_cam{index}_aligned.pkl"))
     masks = Masks(_file(raw / subject / MASKS, f"{name}.mat")) if params.boxes == "spin" else None
-    frames = np.arange(0, min(len(joints_m), len(keypoints_px)), params.human36m_stride)
+    frames = np.arange(0, max(len(joints_m), len(keypoints_px)), params.human36m_stride)
     for frame, picture in video_frames(path, frames):
+        if frame >= min(len(joints_m), len(keypoints_px)):
+            yield Rejected(f"{prefix}/{frame:06d}", "labels broken: a frame with joints in 2D or in 3D alone")
+            continue
         keypoints, visible = keypoints_19(keypoints_px[frame], np.ones(len(HUMAN36M_32), bool), HUMAN36M_32)
         pose, betas = truth.at(frame)
+        try:
+            mask_box_px = None if masks is None else masks.box_px(frame)
+        except UserError as error:
+            yield Rejected(f"{prefix}/{frame:06d}", f"unreadable file: {error}")
+            continue
         yield Sample(
             sample_id=f"{prefix}/{frame:06d}",
             load_image=loaded(path, frame, picture),
@@ -101,7 +112,7 @@ def _video(
             visible=visible,
             center_px=box_center(keypoints, visible),
             person_px=box_diagonal(keypoints, visible),
-            mask_box_px=None if masks is None else masks.box_px(frame),
+            mask_box_px=mask_box_px,
             joints_3d_m=joints_m[frame, LSP_14.indices_in(HUMAN36M_32)],
             pose_axis_angle=pose,
             betas=betas,
@@ -168,12 +179,14 @@ class Truth:
         way_out = "remove it to go without, or fetch it again"
         content = read_pickle(path, expected="MoSh's new_poses and betas", way_out=way_out)
         try:
-            pose = np.array(content["new_poses"], np.float64).reshape(-1, 24, 3)
-            betas = np.array(content["betas"], np.float64).ravel()[:10]
+            pose, betas = (np.array(content[name], np.float64) for name in ("new_poses", "betas"))
+            if pose.ndim != 2 or pose.shape[1] != 24 * 3 or betas.size < 10:
+                raise ValueError(f"shapes {pose.shape} and {betas.shape}")
+            pose = pose.reshape(-1, 24, 3)
+            pose[:, 0] = (Rotation.from_rotvec(pose[:, 0]) * SMPL_UPRIGHT).as_rotvec()
         except (KeyError, ValueError, TypeError) as error:
             raise UserError(f"{path}: expected MoSh's new_poses and betas, found none ({error}); {way_out}") from None
-        pose[:, 0] = (Rotation.from_rotvec(pose[:, 0]) * SMPL_UPRIGHT).as_rotvec()
-        return cls(pose, betas)
+        return cls(pose, betas.ravel()[:10])
 
     def at(self, frame: int) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Pose (24, 3) and shape (10,) of a video frame, or nothing."""
@@ -184,10 +197,12 @@ class Truth:
 def _read_cdf(path: Path, size: int) -> np.ndarray:
     """A CDF file's Pose as (F, 32, size)."""
     try:
-        return np.asarray(cdflib.CDF(path).varget("Pose"), np.float64).reshape(-1, len(HUMAN36M_32), size)
+        pose = np.asarray(cdflib.CDF(path).varget("Pose"), np.float64)
+        if pose.shape[-1] != len(HUMAN36M_32) * size:
+            raise ValueError(f"Pose of shape {pose.shape}")
+        return pose.reshape(-1, len(HUMAN36M_32), size)
     except Exception as error:  # cdflib raises many kinds for a broken file
-        found = " ".join(str(error).split())
-        raise UserError(f"{path}: expected a CDF file of 32 joints, found something else ({found})") from None
+        raise UserError(f"{path}: expected a CDF file of 32 joints, found something else ({error})") from None
 
 
 def read_metadata(path: Path) -> Metadata:
@@ -195,7 +210,7 @@ def read_metadata(path: Path) -> Metadata:
     try:
         root = ElementTree.parse(path).getroot()
         return Metadata(_takes(root), _lenses(root))
-    except (ElementTree.ParseError, AttributeError, ValueError, IndexError, TypeError) as error:
+    except (OSError, ElementTree.ParseError, AttributeError, ValueError, IndexError, TypeError) as error:
         raise UserError(
             f"{path}: expected Human3.6M's mapping, actionnames, dbcameras and w0, found something else ({error})"
         ) from None
