@@ -101,7 +101,8 @@ def _may_pass(error: requests.RequestException) -> bool:
 def _continue(url: str, part: Path) -> None:
     """Bring a partial file to its end, from the start if the server cannot begin in the middle."""
     at = part.stat().st_size if part.exists() else 0
-    with requests.get(url, headers={"Range": f"bytes={at}-"} if at else {}, stream=True, timeout=TIMEOUT_S) as response:
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={at}-"} if at else {})
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         if response.status_code == 416:  # nothing is left, or the partial file is not of this archive
             if response.headers.get("Content-Range", "").endswith(f"/{at}"):
                 return
@@ -111,6 +112,8 @@ def _continue(url: str, part: Path) -> None:
         if response.status_code == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {at}-"):
             part.unlink()
             raise requests.ConnectionError("the server sent another part than the one asked for")
+        # Servers may call an archive that is compressed an encoded one; what is wanted is the archive as it lies there.
+        response.raw.headers.pop("Content-Encoding", None)
         at = at if response.status_code == 206 else 0
         left = int(response.headers.get("Content-Length", 0))
         need_space(part.parent, left, url)

@@ -1,5 +1,6 @@
 """Official archives from a server in the test: fetched, resumed, held to a checksum, unpacked without trust."""
 
+import gzip
 import http.server
 import io
 import json
@@ -50,6 +51,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start + state['shift']}-{len(data) - 1}/{len(data)}")
+        if state["encoded"] or "gzip" in self.headers.get("Accept-Encoding", ""):
+            data = data if state["encoded"] else gzip.compress(data)
+            self.send_header("Content-Encoding", "x-gzip")
         self.send_header("Content-Length", str(len(data) - start + state["longer"]))
         self.end_headers()
         cut = state["cuts"].pop(0) if state["cuts"] else len(data)
@@ -64,6 +68,7 @@ def server(tmp_path, monkeypatch):
     handler = partial(Handler, directory=str(tmp_path / "served"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         running.state = {"asked": [], "cuts": [], "ranges": True, "statuses": [], "shift": 0, "longer": 0}
+        running.state |= {"encoded": False}
         threading.Thread(target=running.serve_forever, daemon=True).start()
         running.url = f"http://127.0.0.1:{running.server_port}/set.zip"
         running.file = tmp_path / "served" / "set.zip"
@@ -92,6 +97,13 @@ def test_a_broken_connection_goes_on_where_it_was(server, tmp_path):
     assert server.state["asked"] == [None, "bytes=100-", "bytes=150-"]
     assert path.read_bytes() == server.file.read_bytes() and sha256 == sha256_file(server.file)
     assert [p.name for p in (tmp_path / "kept").iterdir()] == [path.name]
+
+
+def test_an_archive_that_its_server_calls_encoded_is_taken_as_it_lies_there(server, tmp_path):
+    content = gzip.compress(server.file.read_bytes())
+    server.file.write_bytes(content)
+    server.state |= {"encoded": True, "cuts": [100]}
+    assert fetched(server, tmp_path)[0].read_bytes() == content
 
 
 def test_a_server_without_ranges_begins_again(server, tmp_path):
