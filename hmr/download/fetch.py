@@ -23,7 +23,7 @@ _SPARE_BYTES = 1 << 28  # left free on the disk
 def fetch(archive: Archive, folder: Path, checksums: Path) -> tuple[Path, str, str]:
     """The archive's file below `folder`, its address and SHA-256; a file that is already there is only checked.
 
-    `checksums` maps addresses to SHA-256; an address that it lacks, and that has none pinned, is added to it.
+    `checksums` maps addresses to SHA-256, for archives that have none pinned; see `remember`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = read_json(checksums) if checksums.is_file() else {}
@@ -31,7 +31,7 @@ def fetch(archive: Archive, folder: Path, checksums: Path) -> tuple[Path, str, s
     for url in archive.urls:
         path = folder / name_of(url)
         try:
-            return path, url, _checked(url, path, archive, known.get(url), checksums)
+            return path, url, _checked(url, path, archive, known.get(url))
         except requests.RequestException as error:
             reasons.append(f"{url} ({_reason(error)})")
     raise UserError(
@@ -40,13 +40,18 @@ def fetch(archive: Archive, folder: Path, checksums: Path) -> tuple[Path, str, s
     )
 
 
+def remember(url: str, sha256: str, checksums: Path) -> None:
+    """Hold an address to a SHA-256 from now on. For what turned out to be the archive, not for what was sent."""
+    write_json(checksums, {**(read_json(checksums) if checksums.is_file() else {}), url: sha256})
+
+
 def name_of(url: str) -> str:
     """A file name of its own for each address."""
     parts = urlsplit(url)
     return f"{parts.hostname}-{parts.path.rsplit('/', 1)[-1]}"
 
 
-def _checked(url: str, path: Path, archive: Archive, recorded: str | None, checksums: Path) -> str:
+def _checked(url: str, path: Path, archive: Archive, recorded: str | None) -> str:
     """Make `path` hold what `url` has, and return its SHA-256."""
     sha256 = archive.sha256 or recorded
     if path.is_file() and sha256 is not None and sha256_file(path) != sha256:
@@ -57,11 +62,7 @@ def _checked(url: str, path: Path, archive: Archive, recorded: str | None, check
             pooch.retrieve(url, sha256, fname=path.name, path=path.parent, downloader=_resuming(path.parent))
         except ValueError:  # pooch's word for a wrong checksum
             raise _mismatch(path, archive, sha256) from None
-    if sha256 is None:
-        sha256 = sha256_file(path)
-        known = read_json(checksums) if checksums.is_file() else {}
-        write_json(checksums, {**known, url: sha256})
-    return sha256
+    return sha256 or sha256_file(path)
 
 
 def _mismatch(path: Path, archive: Archive, sha256: str | None) -> UserError:
@@ -141,6 +142,8 @@ def need_space(folder: Path, size: int, thing: str) -> None:
 def _reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.HTTPError):
         return f"answered {error.response.status_code}"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate is not to be trusted"
     if isinstance(error, requests.Timeout):
         return "did not answer in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):

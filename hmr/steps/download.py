@@ -91,7 +91,7 @@ def _from_owners(args: argparse.Namespace, params: DownloadParams) -> None:
 
 def _fetch_all(folder: Path, dataset: str) -> None:
     """Archives are kept until the whole set stands, so that a run that breaks off fetches nothing twice."""
-    from hmr.download.fetch import fetch
+    from hmr.download.fetch import fetch, remember
     from hmr.download.sources import SOURCES
     from hmr.download.unpack import unpack
 
@@ -102,6 +102,8 @@ def _fetch_all(folder: Path, dataset: str) -> None:
         for archive in SOURCES[dataset]:
             path, url, sha256 = fetch(archive, archives, folder.parent / CHECKSUMS)
             unpack(path, archive, raw)
+            if archive.sha256 is None:
+                remember(url, sha256, folder.parent / CHECKSUMS)
             used[url] = sha256
         _finish(raw, dataset, source="official", licence=about.licence, archives=used)
     shutil.rmtree(archives)

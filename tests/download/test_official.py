@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 from hmr.__main__ import main
@@ -154,8 +155,10 @@ def test_a_later_run_goes_on_where_an_earlier_gave_up(server, tmp_path):
     assert server.state["asked"][-1] == f"bytes={10 * fetch.ATTEMPTS}-"
 
 
-def test_the_first_checksum_holds(server, tmp_path):
+def test_a_checksum_that_is_remembered_holds(server, tmp_path):
     path, url, sha256 = fetched(server, tmp_path)
+    assert not (tmp_path / "checksums.json").exists()
+    fetch.remember(url, sha256, tmp_path / "checksums.json")
     assert json.loads((tmp_path / "checksums.json").read_text()) == {url: sha256}
     path.unlink()
     zip_of(server.file, {**FILES, "top/joints.mat": b"others"})
@@ -310,6 +313,27 @@ def test_an_open_set_from_end_to_end(server, tmp_path, official, monkeypatch):
     assert manifest["archives"] == {server.url: sha256_file(server.file)}
     assert {"images/im00001.jpg", "joints.mat"} <= manifest["files"].keys()
     assert sorted(p.name for p in raw.parent.iterdir()) == ["checksums.json", "lsp_extended"]
+
+
+def test_what_was_sent_in_place_of_an_archive_is_not_remembered(server, tmp_path, official, monkeypatch, capsys):
+    monkeypatch.setitem(sources.SOURCES, "lsp_extended", (archive_at(server.url),))
+    raw, archive = tmp_path / "data/lsp_extended", server.file.read_bytes()
+    server.file.write_bytes(b"<html>please log in</html>")
+    assert download("lsp_extended", raw, official) == 2
+    assert "found a broken one" in capsys.readouterr().err and not (raw.parent / "checksums.json").exists()
+    server.file.write_bytes(archive)
+    next((raw.parent / ".lsp_extended.archives").iterdir()).unlink()  # as the line says
+    assert download("lsp_extended", raw, official) == 0
+    assert json.loads((raw.parent / "checksums.json").read_text()) == {server.url: sha256_file(server.file)}
+
+
+def test_a_certificate_that_nobody_signed_is_said(server, tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise requests.exceptions.SSLError("certificate verify failed: self-signed certificate")
+
+    monkeypatch.setattr(fetch.requests, "get", refused)
+    with pytest.raises(UserError, match="its certificate is not to be trusted"):
+        fetched(server, tmp_path)
 
 
 def test_without_a_network_there_is_one_line_and_a_way_out(tmp_path, official, monkeypatch, capsys):
