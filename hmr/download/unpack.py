@@ -1,6 +1,6 @@
 """Taking wanted files out of an archive that nobody has to trust: no path outside, no links, no more than expected."""
 
-import gzip
+import lzma
 import stat
 import tarfile
 import zipfile
@@ -18,8 +18,9 @@ from hmr.download.sources import Archive
 from hmr.errors import UserError
 
 _BLOCK_BYTES = 1 << 20
-# What libraries raise for archives that are spoilt, or packed in a way that they cannot read (NotImplementedError).
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
+# What libraries raise for archives that are spoilt, or packed in a way that they cannot read (RuntimeError: with a
+# password, or by an unknown method). OSError is bz2's word for spoilt data, without a number of the system's.
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError)
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def unpack(path: Path, archive: Archive, raw: Path) -> int:
     count, left, fitted = 0, archive.limit_bytes, set()
     raw.mkdir(parents=True, exist_ok=True)
     try:
-        for member in tqdm(_members(path), desc=f"unpacking {path.name}", unit="file", disable=None):
+        members = _members(path, archive.limit_bytes)
+        for member in tqdm(members, desc=f"unpacking {path.name}", unit="file", disable=None):
             if (found := archive.place(member.name)) is None:
                 continue
             pattern, target = found
@@ -47,14 +49,16 @@ def unpack(path: Path, archive: Archive, raw: Path) -> int:
             count += 1
             fitted.add(pattern)
     except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise UserError(f"{path}: expected an archive, found a broken one ({error}); delete it and try again") from None
     if lacking := [pattern for pattern in archive.take if pattern not in fitted]:
         raise UserError(f"{path}: expected files like {' and '.join(lacking)}, found none; not the owners' archive")
     return count
 
 
-def _members(path: Path) -> Iterator[Member]:
-    """What is in a zip or tar file, in its order. A tar file is read straight through once."""
+def _members(path: Path, limit_bytes: int) -> Iterator[Member]:
+    """What is in a zip or tar file, in its order. A tar file is read straight through once, wanted or not."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as file:
             for info in file.infolist():
@@ -64,6 +68,9 @@ def _members(path: Path) -> Iterator[Member]:
         return
     with tarfile.open(path, "r|*") as file:
         for info in file:
+            limit_bytes -= info.size
+            if limit_bytes < 0:
+                raise _too_large(path)
             if not info.isdir():
                 yield Member(info.name, info.isreg(), info.size, partial(file.extractfile, info))
 
@@ -82,8 +89,10 @@ def _copy(member: Member, target: Path, limit_bytes: int, path: Path) -> int:
         while block := source.read(_BLOCK_BYTES):
             written += len(block)
             if written > limit_bytes:
-                raise UserError(
-                    f"{path}: expected a smaller archive, found more than its limit; not the owners' archive"
-                )
+                raise _too_large(path)
             file.write(block)
     return written
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(f"{path}: expected a smaller archive, found more than its limit; not the owners' archive")
