@@ -13,7 +13,8 @@ import numpy as np
 
 from hmr.catalogue import DATASETS
 from hmr.data.readers import reader_of
-from hmr.data.store import open_store, write_store
+from hmr.data.store import open_store
+from hmr.data.writing import write_store
 from hmr.params import load_params
 
 

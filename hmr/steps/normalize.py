@@ -11,7 +11,7 @@ from hmr.body.joints import MPI_INF_3DHP_17
 from hmr.catalogue import DATASETS
 from hmr.data.boxes import boxed
 from hmr.data.readers import reader_of
-from hmr.data.store import Counts, join_stores, write_store
+from hmr.data.writing import Counts, join_stores, write_store
 from hmr.errors import UserError
 from hmr.files import MANIFEST, manifest_sha256, read_json
 from hmr.params import NormalizeParams, load_params

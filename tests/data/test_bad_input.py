@@ -19,7 +19,8 @@ from hmr.__main__ import main
 from hmr.data.readers import reader_of
 from hmr.data.readers.mpi_inf_3dhp import train_files
 from hmr.data.readers.raw import load_bgr, video_frames
-from hmr.data.store import open_store, write_store
+from hmr.data.store import open_store
+from hmr.data.writing import write_store
 from hmr.errors import UserError
 
 PRESET = Path(__file__).parents[2] / "hmr/presets/open.yaml"

@@ -12,7 +12,8 @@ from raw_files import PARAMS
 from hmr.body.joints import COCOPLUS_19
 from hmr.data.loader import Pool
 from hmr.data.sample import Rejected, Sample
-from hmr.data.store import join_stores, open_store, write_store
+from hmr.data.store import open_store
+from hmr.data.writing import join_stores, write_store
 from hmr.errors import UserError
 from hmr.geometry.affine import transform
 

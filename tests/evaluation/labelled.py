@@ -5,7 +5,8 @@ from raw_files import PARAMS
 
 from hmr.body.joints import LSP_14, MPI_INF_3DHP_17
 from hmr.data.sample import Sample
-from hmr.data.store import Store, write_store
+from hmr.data.store import Store
+from hmr.data.writing import write_store
 
 AHEAD_M = np.array([0.0, 0.0, 4.0])
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")

@@ -14,7 +14,8 @@ from hmr.body.model import BodyModel
 from hmr.data import loader
 from hmr.data.loader import Batches, Pool, iterate
 from hmr.data.sample import Sample
-from hmr.data.store import open_store, write_store
+from hmr.data.store import open_store
+from hmr.data.writing import write_store
 from hmr.errors import UserError
 from hmr.training import loop
 

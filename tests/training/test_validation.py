@@ -13,7 +13,7 @@ from hmr.body.model import BodyModel
 from hmr.data.augment import UNCHANGED
 from hmr.data.loader import Batch, Batches
 from hmr.data.sample import Sample
-from hmr.data.store import write_store
+from hmr.data.writing import write_store
 from hmr.evaluation.metrics import both_errors_mm
 from hmr.losses import HIPS
 from hmr.params import ValidationParams
