@@ -4,8 +4,8 @@ Read a column at a time, or one picture at a time in any order. All columns have
 is NaN (or empty) with its flag false. `writing` makes such files.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from hmr.data.sample import Rejected
 from hmr.errors import UserError
 
 SCHEMA = 1
+_WAY_OUT = "make it with 'hmr normalize'"
 ROWS = 256  # rows held in memory and per HDF5 chunk
 BYTES = h5py.vlen_dtype(np.uint8)
 TEXT = h5py.string_dtype()
@@ -59,16 +60,18 @@ class Store:
         return len(self._file["sample_id"])
 
     def __contains__(self, name: str) -> bool:
-        return name in self._file and name != "quarantine"
+        with _whole(self.path):
+            return name in self._file and name != "quarantine"
 
     def __getitem__(self, name: str) -> np.ndarray:
         """A whole column, rows first; text as an array of str."""
         if name not in self:
             raise UserError(f"{self.path}: expected a column {name}, found none; normalize the data set again")
-        column = self._file[name]
-        if h5py.check_string_dtype(column.dtype):
-            return np.array(column.asstr()[:], dtype=str) if len(column) else np.empty(0, str)
-        return column[:]
+        with _whole(self.path):
+            column = self._file[name]
+            if h5py.check_string_dtype(column.dtype):
+                return np.array(column.asstr()[:], dtype=str) if len(column) else np.empty(0, str)
+            return column[:]
 
     @property
     def crop_size(self) -> CropSize:
@@ -86,30 +89,44 @@ class Store:
 
     def images(self, index: int) -> np.ndarray:
         """One crop, decoded: RGB uint8 (crop_px, crop_px, 3)."""
-        return _decoded(self._images[index], cv2.IMREAD_COLOR_RGB, self.path, index)
+        with _whole(self.path):
+            data = self._images[index]
+        return _decoded(data, cv2.IMREAD_COLOR_RGB, self.path, index)
 
     def hold_images(self) -> None:
         """Read all encoded crops into memory; much faster than one by one for who wants most of them."""
-        self._images = self._images[:]
+        with _whole(self.path):
+            self._images = self._images[:]
 
     def part_labels(self, index: int) -> np.ndarray:
         """One sample's part labels at source-image size: uint8 (H, W), 0 background, 1 to 6 parts, 255 ignore."""
         if "part_labels_png" not in self:
             raise UserError(f"{self.path}: expected part labels, found none; only LSP's test split has them")
-        return _decoded(self._file["part_labels_png"][index], cv2.IMREAD_UNCHANGED, self.path, index)
+        with _whole(self.path):
+            data = self._file["part_labels_png"][index]
+        return _decoded(data, cv2.IMREAD_UNCHANGED, self.path, index)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Every sample's columns as they are stored, pictures undecoded, a few hundred read at a time."""
-        return _rows_of({name: self._file[name] for name in self._file if name in self})
+        return self._rows("/")
 
     def left_out(self) -> Iterator[Rejected]:
         """The samples that were left out, a few hundred read at a time."""
-        rows = _rows_of(self._file["quarantine"])
+        rows = self._rows("quarantine")
         return (Rejected(row["sample_id"], row["reason"], bool(row["bad"])) for row in rows)
 
     def quarantine(self) -> list[Rejected]:
         """All samples that were left out."""
         return list(self.left_out())
+
+    def _rows(self, group: str) -> Iterator[dict[str, Any]]:
+        with _whole(self.path):
+            columns = {n: self._file[group][n] for n in self._file[group] if n != "quarantine"}
+            readable = {n: c.asstr() if h5py.check_string_dtype(c.dtype) else c for n, c in columns.items()}
+            for start in range(0, len(columns["sample_id"]), ROWS):
+                block = {name: column[start : start + ROWS] for name, column in readable.items()}
+                for row in zip(*block.values(), strict=True):
+                    yield dict(zip(block, row, strict=True))
 
     def close(self) -> None:
         self._file.close()
@@ -121,41 +138,33 @@ class Store:
         self.close()
 
 
-def _rows_of(columns: Mapping[str, h5py.Dataset]) -> Iterator[dict[str, Any]]:
-    readable = {n: column.asstr() if h5py.check_string_dtype(column.dtype) else column for n, column in columns.items()}
-    for start in range(0, len(columns["sample_id"]), ROWS):
-        block = {name: column[start : start + ROWS] for name, column in readable.items()}
-        for row in zip(*block.values(), strict=True):
-            yield dict(zip(block, row, strict=True))
-
-
 def open_store(path: Path) -> Store:
     """Open a normalized data set, to be closed or used in a `with` block. UserError if it is missing, broken or
     something else."""
     path = Path(path)
-    way_out = "make it with 'hmr normalize'"
     if not path.is_file():
-        raise UserError(f"{path}: expected a normalized data set, found nothing there; {way_out}")
-    try:
-        file = h5py.File(path, "r")
-    except OSError:
-        raise UserError(f"{path}: expected a normalized HDF5 data set, found a broken file; {way_out}") from None
-    with _closed_on_error(file):
+        raise UserError(f"{path}: expected a normalized data set, found nothing there; {_WAY_OUT}")
+    with ExitStack() as on_error, _whole(path):
+        file = on_error.enter_context(h5py.File(path, "r"))
         schema = file.attrs.get("schema")
         if schema is None or any(name not in file for name in (*COLUMNS, "quarantine")):
-            raise UserError(f"{path}: expected a normalized data set, found another HDF5 file; {way_out}")
+            raise UserError(f"{path}: expected a normalized data set, found another HDF5 file; {_WAY_OUT}")
         if schema != SCHEMA:
-            raise UserError(f"{path}: expected schema {SCHEMA}, found {schema}; {way_out} of this version")
-        return Store(file, path)
+            raise UserError(f"{path}: expected schema {SCHEMA}, found {schema}; {_WAY_OUT} of this version")
+        store = Store(file, path)
+        on_error.pop_all()  # from here on it is the caller's to close
+        return store
 
 
 @contextmanager
-def _closed_on_error(file: h5py.File) -> Iterator[None]:
+def _whole(path: Path) -> Iterator[None]:
+    """What HDF5 says of a file that is spoilt, wherever in it, as the user's to mend."""
     try:
         yield
-    except BaseException:
-        file.close()
-        raise
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise UserError(
+            f"{path}: expected a normalized HDF5 data set, found a broken file ({error}); {_WAY_OUT}"
+        ) from None
 
 
 def _plain(value: Any) -> Any:

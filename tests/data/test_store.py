@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 import time
@@ -248,6 +249,29 @@ def test_a_file_cut_short_is_the_users_mistake(tmp_path, keep):
     with pytest.raises(UserError, match="found a broken file") as caught:
         open_store(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("mark", [b"GCOL", b"EAHD", b"EAIB", b"OHDR"])
+def test_a_file_that_is_spoilt_within_is_the_users_mistake_wherever_that_is_found(tmp_path, mark):
+    """HDF5 finds out when it comes to a spoilt part, which these marks begin: text and pictures, columns, headers."""
+    path = tmp_path / "a.h5"
+    write(path, [broken(9), *(full(k) for k in range(4))], joint_names=["a"] * 17)
+    data, said = path.read_bytes(), []
+    for found in re.finditer(mark, data):
+        path.write_bytes(data[: found.start()] + b"NONE" + data[found.end() :])
+        for read in (
+            lambda s: s.images(1),
+            lambda s: s.part_labels(1),
+            lambda s: s.quarantine(),
+            lambda s: list(s.rows()),
+        ):
+            try:
+                with open_store(path) as store:
+                    read(store)
+            except UserError as error:
+                said.append(str(error))
+    assert said and all("a.h5: expected a normalized HDF5 data set, found a broken file (" in line for line in said)
+    assert not any("\n" in line for line in said)
 
 
 def test_other_files_are_refused(tmp_path):
