@@ -62,6 +62,7 @@ def main() -> None:
     markers = parts.add_parser("markers")
     markers.add_argument("--body", type=Path, required=True)
     markers.add_argument("--people", type=int, default=17)  # one action each
+    markers.add_argument("--first", type=int, default=0, help="seed of the first person; the next has the next")
     markers.add_argument("--threads", type=int, default=2)
     pool = parts.add_parser("pool")
     pool.add_argument("--frames", type=int, default=4_000_000)
@@ -76,7 +77,7 @@ def main() -> None:
         torch.set_num_threads(args.threads)
         arrays = read_body_file(args.body)
         for spoilt in (False, True):
-            measure_markers(args.people, BodyModel(arrays), put_markers(arrays), spoilt=spoilt)
+            measure_markers(args.first, args.people, BodyModel(arrays), put_markers(arrays), spoilt=spoilt)
     else:
         measure_pool(args.frames, args.samples)
 
@@ -159,10 +160,10 @@ def measure_oracle(people: int, body: rt.RestJoints) -> None:
         print(f"  {SMPL_24.joints[joint]}: {np.median(column):.2f}")
 
 
-def measure_markers(people: int, body: BodyModel, markers: MarkerBody, *, spoilt: bool) -> None:
+def measure_markers(first: int, people: int, body: BodyModel, markers: MarkerBody, *, spoilt: bool) -> None:
     """One motion of each made-up person, worn markers beside their places, written as C3D, read and fitted."""
     joints, vertices, turns, stage_one, stage_two, processor, frames = [], [], [], 0.0, 0.0, 0.0, 0
-    for person in tqdm(range(people), unit="person", disable=None):
+    for person in tqdm(range(first, first + people), unit="person", disable=None):
         rng = np.random.default_rng(person)
         betas = sample_person(rng).betas
         motion = sample_motion(rng, tuple(ACTIONS)[person % len(ACTIONS)], 480, CMU_FRAME_RATE_HZ)
