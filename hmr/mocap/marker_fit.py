@@ -27,13 +27,16 @@ from hmr.mocap.marker_solver import (
     add_prior,
     blocks,
     chain,
+    costs,
     moved_by,
     normal_equations,
+    placed_markers,
     posed_markers,
     refine,
 )
 
 _SCALES_M = (0.3, 0.2, 0.1, 0.06, 0.04, 0.02)  # of the robust weight, one a step: wide at first, for the start is rough
+_AGAIN_SCALES_M = _SCALES_M[2:]  # from the pose of a frame near by
 _SMOOTH_SCALES_M = (0.04, 0.02)  # of the steps after them, in which frames hold each other
 _STAGE_ONE_FRAMES = 16
 _STAGE_ONE_STEPS = 8
@@ -41,7 +44,6 @@ _NORMAL_SIGMA_M = 0.002  # how far a marker may stand off or sink in; its height
 _SKIN_SIGMA_M = 0.012  # and how far it may sit beside where the table says
 _MEDIAN_S = 0.4  # window of medians over time; swaps that last half as long do not show in them
 _UNEXPLAINED_M = 0.04  # so far from its place no marker is, unless it was swapped or its limb is turned wrongly
-_JUMP_RAD = 0.5  # no joint is so far from its median over time, except for a start that was wrong
 _MOST_BEND_RAD = 1.3  # of an ankle or a wrist, and of a knee backward, aside or about the shank
 _MIN_MARKERS = 12  # a frame with fewer is left out
 
@@ -139,14 +141,23 @@ def _median(motion: Motion, rate_hz: float) -> Motion:
     return Motion(local, torch.from_numpy(median_filter(motion.pelvis_m.numpy(), (size, 1), mode="nearest")))
 
 
-def _without_jumps(shaped: Shaped, motion: Motion, points: Tensor, seen: Tensor, rate_hz: float) -> Motion:
-    """In frames that leave some markers unexplained, joints far from their own median over time are taken from it;
-    joints are straightened where they are bent as none can be."""
-    middle = _median(motion, rate_hz)
-    jumps = rotmat_to_axis_angle(middle.local.mT @ motion.local).norm(dim=-1) > _JUMP_RAD
-    away = torch.cat([(posed_markers(shaped, motion[b]).markers - points[b]).norm(dim=-1) for b in blocks(len(points))])
-    jumps &= ((away > _UNEXPLAINED_M) & seen).any(1, keepdim=True)
-    return Motion(_unbent(torch.where(jumps[..., None, None], middle.local, motion.local)), motion.pelvis_m)
+def _as_neighbours(shaped: Shaped, motion: Motion, points: Tensor, seen: Tensor) -> Motion:
+    """Frames that leave some marker unexplained are fitted anew from the pose of the last frame before that leaves
+    none, then of the next after; the cheapest fit stays. So a start that swapped markers have spoilt is mended, at a
+    clip's end too, where they may fill most of a median's window."""
+    for after in (0, 1):
+        away = (placed_markers(shaped, motion) - points).norm(dim=-1)
+        doubtful = ((away > _UNEXPLAINED_M) & seen).any(1)
+        told, asked = (torch.nonzero(frames)[:, 0] for frames in (~doubtful, doubtful))
+        if not len(told) or not len(asked):
+            break
+        nearest = told[(torch.searchsorted(told, asked) - 1 + after).clamp(0, len(told) - 1)]
+        old, at, known = motion[asked], points[asked], seen[asked]
+        start = Motion(motion.local[nearest], old.pelvis_m)
+        new = refine(shaped, start, at, known, rate_hz=None, scales_m=_AGAIN_SCALES_M)
+        cheaper = costs(shaped, new, at, known, _SCALES_M[-1]) < costs(shaped, old, at, known, _SCALES_M[-1])
+        motion = motion.replaced(asked[cheaper], new[cheaper])
+    return motion
 
 
 @dataclass(frozen=True)
@@ -275,7 +286,8 @@ def fit_frames(
     rate = rate_hz / max(1.0, float(np.median(np.diff(frames)))) if len(frames) > 1 else rate_hz
     points, seen = points[picked], seen[picked]
     motion = refine(shaped, motion[picked], points, seen, rate_hz=None, scales_m=_SCALES_M)
-    motion = _without_jumps(shaped, motion, points, seen, rate)
+    motion = _as_neighbours(shaped, motion, points, seen)
+    motion = Motion(_unbent(motion.local), motion.pelvis_m)
     motion = refine(shaped, motion, points, seen, rate_hz=rate, scales_m=_SMOOTH_SCALES_M)
     error = []
     for block in blocks(len(frames)):
@@ -296,4 +308,4 @@ def marker_points(
     shaped = Shaped(body, betas, torch.float64)
     local = axis_angle_to_rotmat(torch.from_numpy(np.asarray(pose_axis_angle, float)))
     pelvis = torch.from_numpy(np.asarray(pelvis_m, float))
-    return torch.cat([posed_markers(shaped, Motion(local[b], pelvis[b])).markers for b in blocks(len(local))]).numpy()
+    return placed_markers(shaped, Motion(local, pelvis)).numpy()

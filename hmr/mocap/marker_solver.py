@@ -77,6 +77,12 @@ class Motion:
     def __getitem__(self, frames: "slice | Tensor") -> "Motion":
         return Motion(self.local[frames], self.pelvis_m[frames])
 
+    def replaced(self, frames: Tensor, others: "Motion") -> "Motion":
+        """With the poses of `others` in `frames`, which are numbers."""
+        return Motion(
+            self.local.index_copy(0, frames, others.local), self.pelvis_m.index_copy(0, frames, others.pelvis_m)
+        )
+
 
 class Shaped:
     """Markers and joints of one shape, ready to be posed."""
@@ -125,6 +131,11 @@ def posed_markers(shaped: Shaped, motion: Motion) -> Posed:
     return Posed(carried.sum(2), levers, world, places)
 
 
+def placed_markers(shaped: Shaped, motion: Motion) -> Float[Tensor, "frames markers 3"]:
+    """Of a whole clip, which may be long."""
+    return torch.cat([posed_markers(shaped, motion[block]).markers for block in blocks(len(motion.local))])
+
+
 @dataclass(frozen=True)
 class Normal:
     """Normal equations of frames: matrix (frames, 75, 75) and pull (frames, 75); 72 turns, then the shift."""
@@ -169,6 +180,14 @@ def add_prior(normal: Normal, motion: Motion, posed: Posed, *, swing_share: floa
     joints = torch.arange(1, 24)
     diagonal[:, joints, :, joints, :] += blocks.transpose(0, 1)
     normal.pull[:, 3:72] += pull.flatten(1)
+
+
+def costs(shaped: Shaped, motion: Motion, points: Tensor, seen: Tensor, scale_m: float) -> Float[Tensor, "frames"]:
+    """What steps at this scale lower in each frame: robust distances of its markers, and turns from their middles."""
+    middles, sigmas = (torch.from_numpy(table()[1:]).to(shaped.dtype) for table in (_middles, _sigmas))
+    of_turns = ((rotmat_to_axis_angle(motion.local[:, 1:]) - middles) / sigmas).square().sum((1, 2))
+    squared = (points - placed_markers(shaped, motion)).square().sum(-1)
+    return of_turns + (seen * scale_m**2 * squared / (scale_m**2 + squared)).sum(1) / _MARKER_SIGMA_M**2
 
 
 def _add_neighbours(normal: Normal, posed: Posed, bend: Tensor, shift: Tensor, rate_hz: float) -> None:

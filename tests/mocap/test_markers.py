@@ -159,6 +159,14 @@ def test_markers_swapped_for_long_turn_no_foot_or_hand_over(seen: np.ndarray, ac
     assert turns.max() < 90
 
 
+@pytest.mark.parametrize("pair", [("LSHO", "LFRM"), ("LSHO", "LUPA"), ("LKNE", "LMT5"), ("LBWT", "LTHI")])
+def test_markers_swapped_until_a_clip_s_end_flip_no_limb(seen: np.ndarray, actor: mf.MarkerActor, pair) -> None:
+    points, columns = seen[-50:].copy(), [actor.body.labels.index(name) for name in pair]
+    points[-11:, columns] = points[-11:, columns[::-1]]
+    turns = turns_deg(motion(0)[0][-50:], mf.fit_frames(actor, points, RATE_HZ).pose_axis_angle)
+    assert turns.max() < 45
+
+
 def test_frames_with_too_few_markers_are_left_out(seen: np.ndarray, actor: mf.MarkerActor) -> None:
     points = seen.copy()
     points[7, 5:] = np.nan
