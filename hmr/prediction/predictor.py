@@ -13,11 +13,11 @@ from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from hmr.body.joints import LSP_14, MPI_INF_3DHP_17
-from hmr.body.model import BodyModel, named_joints
-from hmr.geometry.cameras import weak_perspective
-from hmr.models.hmr import network_input, read_theta
+from hmr.body.joints import LSP_14
+from hmr.body.model import BodyModel
+from hmr.models.hmr import network_input
 from hmr.models.regressor import THETA
+from hmr.prediction.posing import Posing
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,7 @@ class Bodies:
         return self.keypoints_3d_m[:, : len(LSP_14)]
 
 
-# So many go through at a time: a block's bodies stay in the processor's cache between two steps, and weights are read
-# once for many images.
-_IMAGES, _BODIES = 64, 16
+_BLOCK = 64  # so many go through at a time: weights are read once for many images
 
 _Work = TypeVar("_Work", bound=Callable[[Tensor], Tensor | tuple[Tensor, ...]])
 
@@ -82,7 +80,7 @@ class NetworkSource:
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> Tensor:
-        size = _IMAGES if self.device.type == "cpu" else max(1, len(images))
+        size = _BLOCK if self.device.type == "cpu" else max(1, len(images))
         parts = torch.from_numpy(images).split(size)
         return torch.cat([self._look(part.to(self.device)).cpu() for part in parts])
 
@@ -97,6 +95,8 @@ def folded(network: nn.Module) -> nn.Module:
                 del layers[k]
             elif isinstance(layers[k], nn.Dropout):
                 del layers[k]
+            elif isinstance(layers[k], nn.Linear):  # a row of outputs for each input: faster for a single image
+                layers[k].weight = nn.Parameter(layers[k].weight.detach().T.contiguous().T)
     return network
 
 
@@ -114,22 +114,11 @@ class Poser:
     """Poses the bodies that thetas describe."""
 
     def __init__(self, body: BodyModel) -> None:
-        def pose(theta: Tensor) -> tuple[Tensor, ...]:
-            estimate = read_theta(theta)
-            posed = body(betas=estimate.betas, full_pose_rotmat=estimate.full_pose_rotmat)
-            keypoints = body.keypoints(posed.vertices)
-            return (
-                posed.vertices,
-                keypoints,
-                named_joints(keypoints, posed.joints, MPI_INF_3DHP_17),
-                weak_perspective(keypoints, cam_scale=estimate.cam_scale, cam_shift=estimate.cam_shift),
-            )
-
-        self._pose = recorded(pose, torch.zeros(1, THETA))
+        self._pose = recorded(Posing(body), torch.zeros(1, THETA))
 
     @torch.inference_mode()
     def __call__(self, theta: Float[Tensor, "n 85"]) -> Bodies:
-        parts = [self._pose(part) for part in theta.split(_BODIES)]
+        parts = [self._pose(part) for part in theta.split(_BLOCK)]
         columns = parts[0] if len(parts) == 1 else [torch.cat(column) for column in zip(*parts, strict=True)]
         return Bodies(theta.numpy(), *(column.numpy() for column in columns))
 
@@ -142,8 +131,12 @@ def recorded(work: _Work, example: Tensor) -> _Work:
     """
 
     class Work(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.work = work
+
         def forward(self, batch: Tensor) -> Tensor | tuple[Tensor, ...]:
-            return work(batch)
+            return self.work(batch)
 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
