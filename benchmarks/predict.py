@@ -2,9 +2,9 @@
 
     python benchmarks/predict.py [params.yaml]
 
-The package's path (channels last, batch norms folded, recorded operations, bodies posed a run at a time) against a plain
-form of the same network and body (fp32, eager, NCHW, regressor and body as in the formulas, written out below), batch 1
-and 64, alternating in one run; and SMPLify on as many people.
+The package's path (channels last, batch norms folded, recorded operations, bodies posed a run at a time) against
+a plain form of the same network and body (fp32, eager, NCHW, regressor and body as in the formulas, written out below),
+batch 1 and 64, alternating in one run; and SMPLify on as many people.
 Needs results/body/body.npz and results/mocap/pool.h5; the network has random weights. One thread. Rates and ratios are
 medians of processor time, so that other work on the machine counts little; p50 and p95 are wall time.
 """
