@@ -30,6 +30,14 @@ class Strip:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """Strips folded away until somebody asks for them."""
+
+    title: str
+    strips: tuple[Strip, ...]
+
+
+@dataclass(frozen=True)
 class Section:
     """A part of the page made of pictures."""
 
@@ -37,8 +45,7 @@ class Section:
     title: str
     text: str
     strips: tuple[Strip, ...]
-    more: tuple[Strip, ...] = ()  # folded away until somebody asks for them
-    more_title: str = ""
+    folds: tuple[Fold, ...] = ()
 
 
 def data_uri(content: bytes, media: str) -> str:

@@ -13,7 +13,7 @@ from hmr.data.store import Store
 from hmr.evaluation.predictions import Predictions
 from hmr.prediction.placement import camera_in_image
 from hmr.render import overlay, side_view
-from hmr.report.embed import Picture, Section, Strip, webp
+from hmr.report.embed import Fold, Picture, Section, Strip, webp
 from hmr.report.meshes import Solid, solid
 from hmr.report.samples import SCORES, Scores, extremes, least_human, reprojection_percent
 from hmr.report.tables import ordered, set_title, variant_title
@@ -136,16 +136,18 @@ def qualitative(shown: Exhibits, wanted: int) -> tuple[Section | None, list[Soli
 
 
 def best_and_worst(shown: Exhibits) -> Section | None:
-    """Of every benchmark and variant the best sample, the median and the worst."""
-    strips = []
+    """Of every benchmark and variant the best sample, the median and the worst; all benchmarks but one folded away."""
+    found = []
     for benchmark, score in SCORES.items():
-        for variant in shown.variants(score.dataset):
-            if picked := _picked(shown, variant, benchmark):
-                pictures = shown.pictures(score.dataset, variant, picked, benchmark, more=("Best", "Median", "Worst"))
-                heading = f"{shown.title(score.dataset)}, {score.title}: {variant_title(variant)}"
-                strips.append(Strip(heading, tuple(pictures)))
+        picked = {v: rows for v in shown.variants(score.dataset) if (rows := _picked(shown, v, benchmark))}
+        if picked:
+            heading = f"{shown.title(score.dataset)}, {score.title}"
+            words = ("Best", "Median", "Worst")
+            drawn = {v: shown.pictures(score.dataset, v, rows, benchmark, more=words) for v, rows in picked.items()}
+            strips = (Strip(f"{heading}: {variant_title(v)}", tuple(drawn[v])) for v in drawn)
+            found.append(Fold(heading, tuple(strips)))
     text = "By the measure that each caption names: where each variant does best, as usual, and worst."
-    return Section("extremes", "Best, median and worst", text, tuple(strips)) if strips else None
+    return Section("extremes", "Best, median and worst", text, found[0].strips, tuple(found[1:])) if found else None
 
 
 def monsters(shown: Exhibits) -> Section | None:
@@ -179,15 +181,18 @@ def monsters(shown: Exhibits) -> Section | None:
 
 
 def label_sheets(stores: Iterable[Store]) -> Section | None:
-    """Every normalized set with its labels, to be looked at."""
-    strips = []
+    """Every normalized set with its labels, to be looked at; where test sets are shown, the others are folded away."""
+    strips: dict[bool, list[Strip]] = {True: [], False: []}
     for store in stores:
         dataset, split = str(store.attributes["dataset"]), str(store.attributes["split"])
         title = f"{set_title(dataset, {dataset: str(store.attributes['source'])})}, {split}"
         alt = f"{title}: crops with their labelled keypoints"
-        strips.append(Strip(title, (Picture(webp(contact_sheet(store)), alt, f"{len(store):,} samples"),), wide=True))
+        sheet = Picture(webp(contact_sheet(store)), alt, f"{len(store):,} samples")
+        strips[split == "test"].append(Strip(title, (sheet,), wide=True))
     text = "Samples evenly spread over each normalized set, with its labelled keypoints: right red, left blue."
-    return Section("labels", "Labels", text, tuple(strips)) if strips else None
+    first, *others = [tuple(some) for some in strips.values() if some] or [()]
+    folds = tuple(Fold(f"The sets that are trained on: {len(some)}", some) for some in others)
+    return Section("labels", "Labels", text, first, folds) if first else None
 
 
 def _picked(shown: Exhibits, variant: str, benchmark: str) -> list[int]:

@@ -11,7 +11,7 @@ from numpy import ndarray
 from hmr.mocap.pool import spread_frames
 from hmr.prediction.placement import FOCAL_PX
 from hmr.render import overlay, weak_perspective_camera
-from hmr.report.embed import Picture, Section, Strip, webp
+from hmr.report.embed import Fold, Picture, Section, Strip, webp
 from hmr.report.gallery import Pose, spread
 
 CLIPS, VIEW_PX, BAND_PX = 8, 120, 48
@@ -69,7 +69,8 @@ def motion_strips(pool: Columns, pose: Pose, faces: ndarray) -> Section | None:
         f"times. {told}Below them each frame's distance from what was captured, where there was a fit."
     )
     title = f"The other clips, worst frame first: {len(more):,} of {len(others):,}"
-    return Section("motion", "Motion capture", text, strips, more, title) if strips else None
+    folds = (Fold(title, more),) if more else ()
+    return Section("motion", "Motion capture", text, strips, folds) if strips else None
 
 
 def _clips(pool: Columns) -> list[Int[ndarray, "frames"]]:

@@ -43,11 +43,6 @@ class Page:
     solids: Sequence[Solid] = ()
     faces: str = ""  # of all solids, as `faces_text` writes them
 
-    @property
-    def parts(self) -> list[Table | Section | Drawing]:
-        """What the contents list."""
-        return [*self.tables, *self.sections]
-
 
 def markdown(tables: Sequence[Table]) -> str:
     """All tables as Markdown."""

@@ -209,6 +209,9 @@ def _graph(folder: Path | None) -> list[page.Drawing]:
     text = (
         "The rules that made this page's numbers, from what they read, with the seconds of their jobs added up: on two "
         "cores half as much passes. These times are the run's own, so this figure differs from run to run."
+        if any(job.seconds >= 0.5 for job in jobs)
+        else "The rules that made this page's numbers, from what they read. How long their jobs took is not known, "
+        "since the results were adopted."
     )
     return [page.Drawing("graph", "The pipeline and its run times", text, graph_svg(jobs))] if jobs else []
 

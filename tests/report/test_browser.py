@@ -76,6 +76,53 @@ def test_a_phone_is_wide_enough_and_text_stands_out(browser, address, scheme):
     assert worst >= 4.5, f"contrast {worst}"
 
 
+def test_on_a_phone_strips_are_pushed_aside_and_the_contents_stay_in_reach(browser, address):
+    page, said = opened(browser, address, viewport={"width": 360, "height": 740}, has_touch=True)
+    strip = page.locator("section:has(> #bodies) .strip").first
+    tops = strip.evaluate("(strip) => [...strip.children].map((figure) => figure.offsetTop)")
+    assert len(set(tops)) == 1 < len(tops) and strip.evaluate("(strip) => strip.scrollWidth > strip.clientWidth")
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.locator("nav summary").tap()
+    page.locator("nav").get_by_role("link", name="Recovered bodies").tap()
+    heading, nav = page.locator("#bodies").bounding_box(), page.locator("nav").bounding_box()
+    assert nav["y"] == 0 and nav["height"] <= heading["y"] <= 370  # folded away again, and nothing lies under it
+    page.locator("figure.turning button").nth(1).tap()
+    page.locator("#back").tap()
+    assert page.locator("figure.turning button").nth(1).evaluate("(button) => button === document.activeElement")
+    assert not said
+
+
+def test_two_fingers_bring_the_body_nearer(browser, address):
+    page, _ = opened(browser, address)
+    canvas = page.locator("#body")
+    canvas.scroll_into_view_if_needed()
+    canvas.evaluate("(canvas) => { canvas.setPointerCapture = () => {}; }")  # these fingers are made up
+
+    def finger(kind, which, x):
+        canvas.dispatch_event(kind, {"pointerId": which, "button": 0, "clientX": x, "clientY": 50})
+
+    before = canvas.screenshot()
+    for which, x in ((1, 100), (2, 150)):
+        finger("pointerdown", which, x)
+    finger("pointermove", 2, 250)
+    nearer = canvas.screenshot()
+    finger("pointermove", 2, 150)
+    assert nearer != before == canvas.screenshot()
+    for which in (1, 2):
+        finger("pointerup", which, 150)
+    finger("pointermove", 1, 300)
+    assert canvas.screenshot() == before
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_nothing_stays_folded_on_paper(browser, address, scripts):
+    page, _ = opened(browser, address, java_script_enabled=scripts)
+    made = page.locator(".made li").first
+    assert not made.is_visible()
+    page.emulate_media(media="print")
+    assert made.is_visible() and not page.locator("nav").is_visible()
+
+
 @pytest.mark.parametrize("without", ["scripts", "webgl"])
 def test_pictures_stay_where_nothing_can_turn(browser, address, without):
     page, said = opened(browser, address, java_script_enabled=without != "scripts")

@@ -111,14 +111,15 @@ def test_strips_show_clips_and_say_how_far_off_they_are(tmp_path):
     assert section.strips[0].pictures[0].caption == "30 frames, 3.0 s, 2.0 mm off in the middle, 3.0 mm at most"
     np.testing.assert_allclose(posed[0][[0, -1], 3:75], clips[1].pose_axis_angle[[0, -1]].reshape(2, 72), atol=1e-6)
     assert "nothing of what was captured" in section.text and not any(map(red_dots, section.strips))
-    assert [strip.title for strip in section.more] == ["e"] and section.more_title.endswith("1 of 1")
+    (fold,) = section.folds
+    assert [strip.title for strip in fold.strips] == ["e"] and fold.title.endswith("1 of 1")
 
 
 def test_the_worst_fits_come_first_among_the_others(tmp_path):
     clips = [clip_of(name) for name in "abcdefghijkl"]
     worse = [replace(clip, fit_error_mm=clip.fit_error_mm + k) for k, clip in enumerate(clips)]
     section, _ = shown(tmp_path / "pool.h5", worse)
-    titles = [strip.title for strip in section.more]
+    titles = [strip.title for strip in section.folds[0].strips]
     assert len(titles) == 4 and titles == sorted(titles, reverse=True)
 
 
@@ -130,6 +131,6 @@ def test_strips_have_dots_where_something_was_captured_and_half_of_them_are_of_m
     assert [strip.title for strip in section.strips] == ["joints1", "joints3", "joints5", "joints7", "markers"]
     assert section.strips[-1].pictures[0].caption.endswith("3.0 mm at most; dots: markers")
     assert "Red dots" in section.text
-    assert {strip.title for strip in section.more} == {f"joints{k}" for k in (0, 2, 4, 6, 8)}
+    assert {strip.title for strip in section.folds[0].strips} == {f"joints{k}" for k in (0, 2, 4, 6, 8)}
     # Two points of joints, one of markers; the lost one is nowhere.
     assert red_dots(section.strips[0]) > 1.5 * red_dots(section.strips[-1]) > 0

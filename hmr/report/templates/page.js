@@ -15,6 +15,15 @@ function sortBy(table, heading, k) {
   table.tBodies[0].append(...rows.map(([, row]) => row));
 }
 
+// The contents fold away once they have led somewhere, and by Escape.
+const contents = document.getElementById("contents");
+contents.addEventListener("click", (event) => { if (event.target.closest("a")) contents.open = false; });
+contents.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !contents.open) return;
+  contents.open = false;
+  contents.querySelector("summary").focus();
+});
+
 for (const table of document.querySelectorAll("table.sortable")) {
   [...table.tHead.rows].at(-1).querySelectorAll("th").forEach((heading, k) => {
     const button = document.createElement("button");

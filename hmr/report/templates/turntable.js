@@ -1,4 +1,4 @@
-// A body that turns in a canvas: dragged, by the arrow keys, nearer with plus and further with minus.
+// A body that turns in a canvas: dragged or by the arrow keys; nearer and further by two fingers, or plus and minus.
 import {
   BufferGeometry, DirectionalLight, HemisphereLight, Mesh, MeshStandardMaterial, OrthographicCamera, Scene, WebGLRenderer,
 } from "./three.module.min.js";
@@ -54,10 +54,27 @@ export function turntable(canvas, look, start) {
     else return;
     event.preventDefault();
   });
-  canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
-  canvas.addEventListener("pointermove", (event) => {
-    if (event.buttons & 1) turn(event.movementX / 120, event.movementY / 120);
+  const fingers = new Map(); // or the mouse: where each that is down was last
+  const apart = () => {
+    const [one, other] = [...fingers.values()];
+    return Math.hypot(one.x - other.x, one.y - other.y) || 1;
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button > 0) return;
+    canvas.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
   });
+  canvas.addEventListener("pointermove", (event) => {
+    const last = fingers.get(event.pointerId), now = { x: event.clientX, y: event.clientY };
+    if (!last) return;
+    const before = fingers.size > 1 && apart();
+    fingers.set(event.pointerId, now);
+    if (before) turn(0, 0, apart() / before);
+    else turn((now.x - last.x) / 120, (now.y - last.y) / 120);
+  });
+  for (const kind of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(kind, (event) => fingers.delete(event.pointerId));
+  }
   canvas.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return; // a plain wheel scrolls the page
     event.preventDefault();

@@ -3,8 +3,8 @@ import { BufferAttribute, BufferGeometry } from "three";
 import { turntable } from "turntable";
 
 const { faces, solids } = JSON.parse(document.getElementById("bodies-data").textContent);
-const [viewer, canvas, flat, named, sample, variant] =
-  ["viewer", "body", "flat", "named", "sample", "variant"].map((id) => document.getElementById(id));
+const [viewer, canvas, flat, named, sample, variant, back] =
+  ["viewer", "body", "flat", "named", "sample", "variant", "back"].map((id) => document.getElementById(id));
 const uint16 = (text) => new Uint16Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 
 function geometry({ vertices, low_m, step_m }) {
@@ -20,6 +20,7 @@ function geometry({ vertices, low_m, step_m }) {
 }
 
 function start(table) {
+  let came; // the button that led here
   const show = (k) => {
     const picture = pictures[k].querySelector("img");
     table.show(geometry(solids[k]));
@@ -50,12 +51,19 @@ function start(table) {
     button.setAttribute("aria-label", `Turn ${solids[k].variant} on ${solids[k].sample}`);
     button.addEventListener("click", () => {
       choose(k);
+      came = button;
+      back.hidden = false;
       viewer.scrollIntoView();
       canvas.focus({ preventScroll: true });
     });
     figure.append(button);
   });
-  viewer.hidden = false;
+  back.addEventListener("click", () => {
+    came.focus({ preventScroll: true });
+    came.scrollIntoView({ block: "center", inline: "center" });
+    back.hidden = true;
+  });
+  viewer.hidden = document.getElementById("to-viewer").hidden = false;
   choose(0);
 }
 
