@@ -35,12 +35,13 @@ def test_every_variant_is_drawn_and_nothing_is_fetched(tmp_path):
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"plots": stages["plots"]}))
     for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
         subprocess.run(command, cwd=tmp_path, check=True)
-    (tmp_path / ".dvc/config").write_bytes((ROOT / ".dvc/config").read_bytes())
-    (tmp_path / ".dvc/offline").mkdir()
-    (tmp_path / ".dvc/offline/page.html").write_bytes(PAGE.read_bytes())
+    for name in (".dvc/config", ".dvc/offline/page.html", ".dvc/plots/curves.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     command = [sys.executable, "-m", "dvc", "plots", "show", "-o", "shown"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     body = (tmp_path / "shown/index.html").read_text().rpartition("</head>\n<body>\n")[2]
     assert body.count("vegaEmbed(") == len(stages["plots"]) and "src=" not in body
+    assert body.count('"as": "variant"') == len(stages["plots"])  # each variant has its own colour
     assert all(name in body for name in ("paired/training.csv", "unpaired-no-critics/validation.csv"))

@@ -33,9 +33,16 @@ rule write_report:
         pool="results/mocap/pool.h5",
         body="results/body/body.npz",
     output:
-        markdown=report("results/report/tables.md", category="Report"),
+        markdown=report(
+            "results/report/tables.md", caption="../report/tables.rst", category="Report", labels={"what": "Tables"}
+        ),
         latex="results/report/tables.tex",
-        page=report("results/report/index.html", category="Report"),
+        page=report(
+            "results/report/index.html",
+            caption="../report/page.rst",
+            category="Report",
+            labels={"what": "Tables and figures"},
+        ),
     log:
         "logs/report/report.log",
     threads: share(1)
