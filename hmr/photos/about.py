@@ -22,13 +22,14 @@ EXPECT_OF_FITS = (
 NO_NETWORK = "none: bodies are fitted, and people whose joints are not seen get none"
 
 
-def newest_checkpoint(results: Path) -> Path | None:
-    """The network in RESULTS/train that was written last, if one was.
+def default_checkpoint(results: Path) -> Path | None:
+    """The network in RESULTS/train to take where none is named, if there is one.
 
-    Networks trained without critics, whose bodies need not be human, count only where there is no other.
+    First come those trained with critics, without which bodies need not be human, then those trained with 3D labels,
+    then the one written last. Time alone would choose among variants by chance: trained side by side, or fetched.
     """
     found = [path for path in results.glob("train/*/checkpoint.safetensors") if _is_network(path)]
-    return max(found, key=_critics_and_age, default=None)
+    return max(found, key=_worth, default=None)
 
 
 def about(checkpoint: Path | None, body: Path, body_source: str, people_found_by: str) -> dict[str, Any]:
@@ -73,8 +74,9 @@ def _network_lines(told: dict[str, Any]) -> list[str]:
     ]
 
 
-def _critics_and_age(checkpoint: Path) -> tuple[bool, int, Path]:
-    return _origin(checkpoint)["train"]["adv_weight"] > 0, checkpoint.stat().st_mtime_ns, checkpoint
+def _worth(checkpoint: Path) -> tuple[bool, bool, int, Path]:
+    train = _origin(checkpoint)["train"]
+    return train["adv_weight"] > 0, bool(train.get("datasets_3d")), checkpoint.stat().st_mtime_ns, checkpoint
 
 
 def _is_network(checkpoint: Path) -> bool:

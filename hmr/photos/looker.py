@@ -14,7 +14,7 @@ from hmr.device import pick_device
 from hmr.errors import UserError
 from hmr.params import SmplifyParams
 from hmr.photos import people
-from hmr.photos.about import EXPECT_OF_FITS, about, newest_checkpoint
+from hmr.photos.about import EXPECT_OF_FITS, about, default_checkpoint
 from hmr.photos.detectors import INTERPRETER, Detector, has_interpreter, open_detector
 from hmr.photos.fitting import JointFitter
 from hmr.photos.recovery import Body, recover
@@ -25,7 +25,7 @@ _NO_NETWORK = (
     "results/train: expected a trained network, found none; run 'snakemake --cores 2 all' first, give --checkpoint and"
     " --body, or fit bodies without one by --fit"
 )
-_NOBODY_LOOKED = "nobody: where they are was said"
+_NOBODY_LOOKED = "no detector: --tight or --boxes says where they are"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Looker:
 
         networks: where `hmr detector` put BlazePose's. find: whether people will be looked for.
         """
-        checkpoint = checkpoint or newest_checkpoint(Path("results"))
+        checkpoint = checkpoint or default_checkpoint(Path("results"))
         if checkpoint is None and fit is None:
             raise UserError(_NO_NETWORK)
         if fit:

@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_looking_arguments(parser: argparse.ArgumentParser) -> None:
     """What says who looks, and how."""
-    parser.add_argument("--checkpoint", type=Path, help="default: the newest in results/train")
+    parser.add_argument("--checkpoint", type=Path, help="default: results/train, newest with critics and 3D labels")
     parser.add_argument("--body", type=Path, default=Path("results/body/body.npz"), help="the body it was trained with")
     parser.add_argument("--detector", type=Path, default=FOLDER, help=f"what hmr detector made; default {FOLDER}")
     parser.add_argument("--fit", action="store_true", help="fit bodies to the joints that BlazePose sees, by SMPLify")
@@ -120,18 +120,19 @@ def run(args: argparse.Namespace) -> int:
         return 2
     tools = _tools(args)
     _writable(args.out)
-    bodies, start = 0, time.perf_counter()
+    counts, start = [], time.perf_counter()
     with _steady(tools.looker.device):
         for path, name in zip(tqdm(files, unit="file", disable=None), names_of(files), strict=True):
             with complaints.told():
-                bodies += (_video if is_video(path) else _picture)(path, name, tools, complaints)
-    seconds = time.perf_counter() - start
+                counts.append((_video if is_video(path) else _picture)(path, name, tools, complaints))
+    bodies, used, seconds = sum(counts), sum(map(bool, counts)), time.perf_counter() - start
     if not bodies:
         return 2
     _write_json(args.out / "about.json", tools.looker.told)
     print(summary(tools.looker.told))
+    of_all = len(files) if used == len(files) else f"{used} of {len(files)}"
     print(
-        f"{bodies} {'body' if bodies == 1 else 'bodies'} from {len(files)} {'file' if len(files) == 1 else 'files'}"
+        f"{bodies} {'body' if bodies == 1 else 'bodies'} from {of_all} {'file' if len(files) == 1 else 'files'}"
         f" written to {args.out}, {len(files) / max(seconds, 1e-9):.1f} files a second"
     )
     return 2 if complaints.any else 0

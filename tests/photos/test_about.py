@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from hmr.photos.about import about, newest_checkpoint, summary
+from hmr.photos.about import about, default_checkpoint, summary
 
 
-def trained(results, variant, *, seconds, adv_weight=0.2, weights="regressor.start", inputs=()):
+def trained(results, variant, *, seconds, adv_weight=0.2, sets_3d=(), weights="regressor.start", inputs=()):
     """A checkpoint's file without a network in it, written at a time."""
     path = results / "train" / variant / "checkpoint.safetensors"
     path.parent.mkdir(parents=True)
-    origin = {"variant": variant, "train": {"adv_weight": adv_weight}, "inputs": dict.fromkeys(inputs, "0")}
+    train = {"adv_weight": adv_weight, "datasets_3d": list(sets_3d)}
+    origin = {"variant": variant, "train": train, "inputs": dict.fromkeys(inputs, "0")}
     save_file({weights: np.zeros(1)}, path, metadata={"hmr": json.dumps(origin)})
     os.utime(path, (seconds, seconds))
     return path
@@ -23,20 +24,30 @@ def test_the_newest_network_is_taken_and_no_encoder(tmp_path):
     trained(tmp_path, "unpaired", seconds=10)
     newest = trained(tmp_path, "paired", seconds=20)
     trained(tmp_path, "encoder", seconds=30, weights="encoder.stem.weight")
-    assert newest_checkpoint(tmp_path) == newest
+    assert default_checkpoint(tmp_path) == newest
 
 
 def test_one_without_critics_is_taken_only_where_there_is_no_other(tmp_path):
     lonely = trained(tmp_path, "paired-no-critics", seconds=20, adv_weight=0.0)
-    assert newest_checkpoint(tmp_path) == lonely
+    assert default_checkpoint(tmp_path) == lonely
     other = trained(tmp_path, "unpaired", seconds=10)
-    assert newest_checkpoint(tmp_path) == other
+    assert default_checkpoint(tmp_path) == other
+
+
+def test_one_with_3d_labels_is_taken_before_newer_ones_without_but_critics_come_first(tmp_path):
+    unpaired = trained(tmp_path, "unpaired", seconds=20)
+    trained(tmp_path, "paired-no-critics", seconds=30, adv_weight=0.0, sets_3d=["human36m"])
+    assert default_checkpoint(tmp_path) == unpaired
+    paired = trained(tmp_path, "paired", seconds=10, sets_3d=["human36m"])
+    assert default_checkpoint(tmp_path) == paired
+    mine = trained(tmp_path, "mine", seconds=15, sets_3d=["mpi_inf_3dhp"])
+    assert default_checkpoint(tmp_path) == mine
 
 
 def test_half_a_file_is_no_network(tmp_path):
     (tmp_path / "train/paired").mkdir(parents=True)
     (tmp_path / "train/paired/checkpoint.safetensors").write_bytes(b"half a file")
-    assert newest_checkpoint(tmp_path) is None
+    assert default_checkpoint(tmp_path) is None
 
 
 def test_that_there_is_no_network_is_told(tmp_path):

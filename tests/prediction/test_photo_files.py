@@ -115,7 +115,7 @@ def test_who_found_the_people_is_written_beside_every_body(predict, picture, tmp
     photo = saved(tmp_path / "a.png", picture)
     monkeypatch.setattr(Upright, "__call__", lambda *_: np.array([[100.0, 100, 60, 90]]))
     assert predict(photo, "--find") == predict(photo, out=tmp_path / "told") == 0
-    for out, who in (("out", Upright.name), ("told", "nobody: where they are was said")):
+    for out, who in (("out", Upright.name), ("told", "no detector: --tight or --boxes says where they are")):
         about = json.loads((tmp_path / out / "about.json").read_text())
         assert about == json.loads((tmp_path / out / "a.json").read_text())["network"]
         assert about["people_found_by"] == who
