@@ -1,6 +1,7 @@
 """The command: help for every step, one line and status 2 for a user's mistake, and the small commands' work."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import planning
@@ -8,8 +9,10 @@ import pytest
 import yaml
 
 from hmr.__main__ import COMMANDS, main
+from hmr.catalogue import DATASETS
 from hmr.errors import UserError
 from hmr.params import load_params
+from hmr.steps import doctor
 from hmr.steps.doctor import found_source
 from hmr.steps.preset import PRESETS, differences, preset_names
 
@@ -99,6 +102,19 @@ def test_doctor_tells_found_data_by_its_manifest(tmp_path: Path):
     assert found_source(tmp_path / "lsp") == "no manifest yet"
     (tmp_path / "lsp/manifest.json").write_text('{"source": "studio"}')
     assert found_source(tmp_path / "lsp") == "studio"
+
+
+def test_doctor_says_what_is_owed_for_owners_data_and_nothing_for_the_studio_s(tmp_path: Path):
+    """Whether it is here or still missing."""
+    params = load_params(PRESETS / "paper.yaml")
+    owed = {f"  cite     {dataset.citation}" for dataset in DATASETS.values()}
+    assert owed <= set(doctor.data(tmp_path, params))
+    for source, says in (("official", True), ("studio", False)):
+        for name in DATASETS:
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "manifest.json").write_text(json.dumps({"source": source}))
+        said = set(doctor.data(tmp_path, params))
+        assert owed <= said if says else owed.isdisjoint(said)
 
 
 def test_an_unknown_variant_is_refused(params: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

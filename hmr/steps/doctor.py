@@ -72,6 +72,8 @@ def data(raw: Path, params: Params) -> Iterator[str]:
         wanted = name in params.download.datasets
         if (found := found_source(raw / name)) is not None:
             yield f"{name}: found in {raw / name} ({found})"
+            if found != "studio":
+                yield from _terms(dataset)
         elif not wanted:
             yield f"{name}: not here, and not in download.datasets"
         elif params.download.source == "studio":
@@ -107,8 +109,14 @@ def needs(name: str, dataset: Dataset, raw: Path) -> Iterator[str]:
     """What a missing data set takes: where to go, what the licence asks, where its files belong."""
     yield f"{name}: missing ({dataset.title})"
     yield f"  from     {dataset.homepage}"
-    yield f"  licence  {dataset.licence}"
+    yield from _terms(dataset)
     yield from (f"  file     {raw / name / file}" for file in dataset.files)
+
+
+def _terms(dataset: Dataset) -> Iterator[str]:
+    """What whoever uses a data set owes its owners."""
+    yield f"  licence  {dataset.licence}"
+    yield f"  cite     {dataset.citation}"
 
 
 def body(path: Path, params: Params) -> Iterator[str]:
