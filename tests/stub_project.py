@@ -62,6 +62,8 @@ elif command == "evaluate":
     write(out.with_suffix(".csv"), "sample_id,error\\n")
 else:
     write(out)
+    if "--time" in words:
+        write(out.with_suffix(".time.json"), content[:64])
     if command in ("train", "pretrain"):
         for name in ("training.csv", "validation.csv"):
             write(out.with_name(name), content[:64])

@@ -2,6 +2,7 @@
 
 Root attribute `schema`; columns with a row per sample: `sample_id`, and those of `SHAPES` that a benchmark needs.
 Order is free: reading puts the rows into the labels' order and refuses a file whose samples are not the labels'.
+Other programs say how long prediction took in attributes; ours in a file beside it, so that two runs' bytes are equal.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ import h5py
 import numpy as np
 
 from hmr.errors import UserError
-from hmr.files import atomic_path
+from hmr.files import atomic_path, read_json, write_json
 
 SCHEMA = 1
 PARTS = "part_labels_png"
@@ -109,6 +110,28 @@ def _read(
     attributes = {name: _plain(value) for name, value in file.attrs.items()}
     _check_time(attributes, path)
     return Predictions(columns, attributes, path)
+
+
+def write_time(predictions: Path, seconds_per_image: float | None, device: str) -> None:
+    """Say beside predictions how long they took; None says nothing, and takes away what an earlier run said."""
+    if seconds_per_image is None:
+        _time_path(predictions).unlink(missing_ok=True)
+    else:
+        write_json(_time_path(predictions), {"seconds_per_image": seconds_per_image, "device": device})
+
+
+def read_time(predictions: Path) -> dict[str, Any]:
+    """`seconds_per_image` and `device` as said beside predictions; nothing if they were not timed."""
+    path = _time_path(predictions)
+    said = read_json(path) if path.is_file() else {}
+    if not isinstance(said, dict):
+        raise UserError(f"{path}: expected seconds_per_image and device, found a {type(said).__name__}; {_WAY_OUT}")
+    _check_time(said, path)
+    return {name: said[name] for name in ("seconds_per_image", "device") if name in said}
+
+
+def _time_path(predictions: Path) -> Path:
+    return predictions.with_suffix(".time.json")
 
 
 def row_order(found: Iterable[str], wanted: np.ndarray, origin: str) -> np.ndarray:

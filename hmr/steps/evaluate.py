@@ -78,7 +78,7 @@ def _training_joints(paths: list[Path]) -> np.ndarray:
     return np.concatenate(found)
 
 
-_TIME = ("seconds_per_image", "device")  # there if prediction was timed
+_TIME = ("seconds_per_image", "device")  # another program's; ours go round the metrics, whose bytes would differ
 
 
 def rounded(value: Any) -> Any:

@@ -18,7 +18,7 @@ from hmr.catalogue import BENCHMARKS
 from hmr.data.store import Store, open_store
 from hmr.device import reproducible
 from hmr.errors import UserError
-from hmr.evaluation.predictions import Predictions, read_predictions
+from hmr.evaluation.predictions import Predictions, read_predictions, read_time
 from hmr.files import atomic_path, read_json
 from hmr.mocap.pool import open_pool
 from hmr.params import load_params, read_yaml
@@ -36,9 +36,11 @@ from hmr.report.runtimes import graph_svg, read_jobs
 from hmr.report.samples import PerSample, Scores
 from hmr.report.tables import make_tables, ordered, variant_title
 
+Metrics = dict[str, dict[str, dict[str, Any]]]  # variant -> benchmark -> metrics.json
 _HELP = """
 A file's variant, benchmark and data set come from its path: evaluate/VARIANT/BENCHMARK.json, predict/VARIANT/SET.h5,
-train/VARIANT/training.csv and validation.csv. What was not measured is a dash.
+train/VARIANT/training.csv and validation.csv. What was not measured is a dash; seconds an image are read from the
+SET.time.json that predict-set --time writes beside predictions.
 
   hmr report --evaluate results/evaluate/*/*.json --predict results/predict/*/*.h5 \\
       --normalize results/normalize/*.h5 --train results/train/*/*.csv \\
@@ -80,7 +82,7 @@ def _report(args: argparse.Namespace) -> None:
     if not args.evaluate or args.out is None:
         raise UserError("expected --evaluate and --out, or --compare; see 'hmr report --help'")
     params, plain = load_params(args.params), read_yaml(args.params)
-    metrics, per_sample = _metrics(args.evaluate), _per_sample(args.evaluate)
+    metrics, per_sample = _timed(_metrics(args.evaluate), args.predict), _per_sample(args.evaluate)
     if args.predict and args.body is None:
         raise UserError("--predict: pictures need --body, the body that the predictions were made with")
     curves = _curves(args.train)
@@ -121,9 +123,9 @@ def _report(args: argparse.Namespace) -> None:
     print(f"{len(files)} files written to {args.out}; open {args.out / 'index.html'}")
 
 
-def _metrics(paths: list[Path]) -> dict[str, dict[str, dict[str, Any]]]:
+def _metrics(paths: list[Path]) -> Metrics:
     """Metrics by variant and benchmark."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    found: Metrics = {}
     for path in paths:
         variant, benchmark = path.absolute().parent.name, path.stem
         if benchmark not in BENCHMARKS:
@@ -135,6 +137,15 @@ def _metrics(paths: list[Path]) -> dict[str, dict[str, dict[str, Any]]]:
             raise UserError(f"{path}: expected metrics by name, found a {type(content).__name__}; evaluate again")
         found[variant][benchmark] = content
     return found
+
+
+def _timed(metrics: Metrics, predictions: list[Path]) -> Metrics:
+    """Metrics with the seconds that their predictions took, where those were timed."""
+    times = {(path.absolute().parent.name, path.stem): read_time(path) for path in predictions}
+    return {
+        variant: {name: entry | times.get((variant, BENCHMARKS[name]), {}) for name, entry in found.items()}
+        for variant, found in metrics.items()
+    }
 
 
 def _per_sample(paths: list[Path]) -> PerSample:

@@ -10,7 +10,7 @@ from evaluation import labelled
 from hmr.__main__ import main
 from hmr.body.file import parse_body, write_body_file
 from hmr.data.store import open_store
-from hmr.evaluation.predictions import read_predictions
+from hmr.evaluation.predictions import read_predictions, read_time
 from hmr.mocap.pool import Clip, write_pool
 from hmr.models.spin import SpinNetwork
 
@@ -43,15 +43,23 @@ def predicted(folder, name):
 
 def test_smplify_fits_labels_and_other_predictions(given):
     pool = given / "pool.h5"
-    assert predict(given, "oracle.h5", "--smplify", pool, "--time") == 0
+    assert predict(given, "oracle.h5", "--smplify", pool) == 0
     assert predict(given, "again.h5", "--smplify", pool, "--keypoints", given / "oracle.h5") == 0
     assert predict(given, "mean.h5", "--mean-body", pool) == 0
     with open_store(given / "labels.h5") as store:
         truth = labelled.perfect(store)["keypoints_2d_px"]
     away = {n: np.abs(predicted(given, n)["keypoints_2d_px"] - truth).mean() for n in ("oracle.h5", "mean.h5")}
     assert away["oracle.h5"] < away["mean.h5"]
-    assert predicted(given, "oracle.h5").attributes["seconds_per_image"] > 0
-    assert "seconds_per_image" not in predicted(given, "again.h5").attributes
+
+
+def test_time_lies_beside_predictions_and_leaves_their_bytes_alone(given):
+    def once(*flags):
+        assert predict(given, "p.h5", "--mean-body", given / "pool.h5", *flags) == 0
+        return (given / "p.h5").read_bytes(), read_time(given / "p.h5")
+
+    timed, said = once("--time")
+    assert said["seconds_per_image"] > 0 and said["device"] in ("cpu", "cuda")
+    assert once() == (timed, {})  # what the earlier run said is gone
 
 
 def test_the_same_fit_twice_gives_the_same_bytes(given):

@@ -1,13 +1,14 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from evaluation import labelled
 from report.making import PARAMS, metrics_file, predictions_file, report
 
 import hmr
 from hmr.data.store import open_store
-from hmr.evaluation.predictions import write_predictions
+from hmr.evaluation.predictions import write_predictions, write_time
 from hmr.report import published
 
 
@@ -38,7 +39,7 @@ def test_numbers_stand_in_their_columns_and_what_is_missing_is_a_dash(everything
     assert row_of(text, "Table 1", "**Mean body (looks at nothing)**") == ["63.2", "–"]
     assert row_of(text, "Table 2", r"**HMR\***") == ["–", "–", "87.97", "58.1"]
     assert row_of(text, "Table 4", "**HMR**") == [
-        *("–", "0.78", "–", "–", "0.012 s"),
+        *("–", "0.78", "–", "–", "0.0123 s"),
         *("91.67", "0.87", "87.12", "0.60", "0.04 s"),
     ]
     assert row_of(text, "Variants", "**HMR unpaired, no critics**") == ["–", "–", "62.2", "–", "–", "–", "–"]
@@ -69,6 +70,28 @@ def test_time_that_was_not_measured_has_a_footnote(tmp_path):
     assert report(tmp_path, evaluate=[metrics_file(tmp_path, "paired", "lsp-segmentation", fg_f1=0.5)]) == 0
     text = (tmp_path / "report" / "tables.md").read_text()
     assert row_of(text, "Table 4", "**HMR**")[4] == "–" and "`grep -r image logs/predict`" in text
+
+
+def test_the_table_has_the_seconds_beside_predictions_and_their_ratio(everything, tmp_path):
+    for variant, seconds in (("paired", 0.002), ("smplify", 0.05)):
+        metrics = metrics_file(tmp_path, variant, "lsp-segmentation", fg_f1=0.5)
+        path = predictions_file(tmp_path, variant, everything["normalize"][0])
+        write_time(path, seconds, "cpu")
+        everything["evaluate"] = [*(p for p in everything["evaluate"] if p != metrics), metrics]
+        everything["predict"] = [*(p for p in everything["predict"] if p != path), path]
+    assert report(tmp_path, **everything) == 0
+    text = (tmp_path / "report" / "tables.md").read_text()
+    assert row_of(text, "Table 4", "**HMR**")[4] == "0.0020 s"
+    assert row_of(text, "Table 4", "**SMPLify**")[4] == "0.0500 s"
+    assert "Time as against HMR's: SMPLify 25.0 times." in text
+
+
+@pytest.mark.parametrize("said", ["[1]", '{"seconds_per_image": "fast"}', '{"seconds'])
+def test_a_broken_time_is_refused_by_name(everything, tmp_path, capsys, said):
+    broken = everything["predict"][0].with_suffix(".time.json")
+    broken.write_text(said)
+    assert report(tmp_path, **everything) == 2
+    assert str(broken) in capsys.readouterr().err
 
 
 def test_another_programs_predictions_without_bodies_are_left_out_of_the_gallery(everything, tmp_path):

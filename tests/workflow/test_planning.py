@@ -58,6 +58,15 @@ def test_shorter_lists_plan_less(folder: Path):
     assert not [job for job in planned(folder) if "results/predict/paired/lsp.h5" in job.outputs]
 
 
+@pytest.mark.parametrize("timed", ["true", "false"])
+def test_times_are_made_and_shown_only_where_they_are_asked_for(folder: Path, timed: str):
+    edit(folder, "  time: true\n", f"  time: {timed}\n")
+    jobs = planned(folder)
+    made = {path for job in jobs for path in job.outputs if path.endswith(".time.json")}
+    shown = {path for job in jobs if job.rule == "write_report" for path in job.inputs if path.endswith(".time.json")}
+    assert made == shown and len(made) == (21 if timed == "true" else 0)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

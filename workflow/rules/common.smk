@@ -117,6 +117,7 @@ normalized = [f"{name}-{split}" for name in params.download.datasets for split i
 test_sets = list(dict.fromkeys(BENCHMARKS[name] for name in params.evaluate.benchmarks))
 studio = params.download.source == "studio"
 timed = "--time" if params.predict.time else ""
+time_files = ["results/predict/{variant}/{dataset}.time.json"] if timed else []
 needs_gpu = 1 if which("nvidia-smi") else 0  # without one, jobs share the processors instead of queueing
 studio_amounts = plain["download"]["studio"] if studio else {}  # official data depends on none of it
 

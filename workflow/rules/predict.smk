@@ -3,7 +3,7 @@ and on predicted ones.
 
 Needs:  results/train/{variant}/checkpoint.safetensors, results/normalize/{dataset}-test.h5, results/mocap/pool.h5,
         results/body/body.npz
-Makes:  results/predict/{variant}/{dataset}.h5
+Makes:  results/predict/{variant}/{dataset}.h5, and with predict.time {dataset}.time.json beside it
 """
 
 
@@ -18,6 +18,7 @@ rule predict_dataset:
         body="results/body/body.npz",
     output:
         predictions="results/predict/{variant}/{dataset}.h5",
+        time=time_files,
     log:
         "logs/predict/{variant}-{dataset}.log",
     threads: share(1)
@@ -40,6 +41,7 @@ rule predict_mean_body:
         body="results/body/body.npz",
     output:
         predictions=f"results/predict/{MEAN_BODY}/{{dataset}}.h5",
+        time=expand(time_files, variant=MEAN_BODY, allow_missing=True),
     log:
         f"logs/predict/{MEAN_BODY}-{{dataset}}.log",
     threads: share(1)
@@ -62,6 +64,7 @@ rule fit_labelled_keypoints:
         body="results/body/body.npz",
     output:
         predictions=f"results/predict/{SMPLIFY_ORACLE}/{{dataset}}.h5",
+        time=expand(time_files, variant=SMPLIFY_ORACLE, allow_missing=True),
     log:
         f"logs/predict/{SMPLIFY_ORACLE}-{{dataset}}.log",
     threads: share(1)
@@ -87,6 +90,7 @@ rule fit_predicted_keypoints:
         body="results/body/body.npz",
     output:
         predictions=f"results/predict/{SMPLIFY}/{{dataset}}.h5",
+        time=expand(time_files, variant=SMPLIFY, allow_missing=True),
     log:
         f"logs/predict/{SMPLIFY}-{{dataset}}.log",
     threads: share(1)

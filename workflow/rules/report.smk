@@ -1,8 +1,8 @@
 """Make the paper's tables, and one page with them, all figures and bodies that turn.
 
-Needs:  results/evaluate/{variant}/{benchmark}.json and .csv, results/predict/{variant}/{dataset}.h5,
-        results/normalize/{dataset}-{split}.h5, results/train/{variant}/*.csv, results/mocap/pool.h5,
-        results/body/body.npz
+Needs:  results/evaluate/{variant}/{benchmark}.json and .csv, results/predict/{variant}/{dataset}.h5 and,
+        with predict.time, .time.json, results/normalize/{dataset}-{split}.h5, results/train/{variant}/*.csv,
+        results/mocap/pool.h5, results/body/body.npz
 Makes:  results/report/tables.md, tables.tex and index.html
 """
 
@@ -28,6 +28,7 @@ rule write_report:
             benchmark=params.evaluate.benchmarks,
         ),
         predictions=expand("results/predict/{variant}/{dataset}.h5", variant=[*variants, *BASELINES], dataset=test_sets),
+        times=expand(time_files, variant=[*variants, *BASELINES], dataset=test_sets),
         labels=expand("results/normalize/{name}.h5", name=normalized),
         curves=expand("results/train/{variant}/{curve}.csv", variant=variants, curve=("training", "validation")),
         pool="results/mocap/pool.h5",
