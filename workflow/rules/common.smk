@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from shutil import which
 
+from snakemake.exceptions import WorkflowError
+
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # this checkout's package, whichever one is installed
@@ -43,7 +45,10 @@ def code(step, *modules, without=None):
 def share(cpus):
     """Threads to declare for a job that keeps `cpus` processors busy, so that `--cores` above the machine's own
     number runs no more jobs at once than the machine can carry."""
-    cores = workflow.cores or os.cpu_count()
+    try:
+        cores = workflow.cores
+    except WorkflowError:  # nobody says how many for 'snakemake --report', which runs nothing
+        cores = os.cpu_count()
     return min(cores, math.ceil(cpus * cores / os.cpu_count()))
 
 
