@@ -1,7 +1,7 @@
 """Samples in, a normalized data set out: sample by sample in constant memory; equal samples give equal bytes."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
@@ -92,7 +92,7 @@ def _write(
         for name, value in sorted(attributes.items()):
             file.attrs[name] = value
         kept, left_out = _Table(file, _columns(attributes)), _Table(_group(file, "quarantine"), QUARANTINE)
-        for entry in entries:
+        for entry in _once(entries):
             if isinstance(entry, Rejected):
                 (counts.bad if entry.bad else counts.filtered)[entry.kind] += 1
                 left_out.append({"sample_id": entry.sample_id, "reason": entry.reason, "bad": entry.bad})
@@ -104,6 +104,19 @@ def _write(
         if checked_by is not None:
             _check(counts, path, checked_by)
     return counts
+
+
+def _once(entries: Iterable[dict[str, Any] | Rejected]) -> Iterator[dict[str, Any] | Rejected]:
+    """The same, but a second sample of a name is left out: predictions of the two could not be told apart."""
+    names: set[str] = set()
+    for entry in entries:
+        if isinstance(entry, Rejected):
+            yield entry
+        elif (name := entry["sample_id"]) in names:
+            yield Rejected(name, "labels broken: a sample of the same name came before")
+        else:
+            names.add(name)
+            yield entry
 
 
 def _root_attributes(attributes: Mapping[str, Any], params: NormalizeParams) -> dict[str, Any]:

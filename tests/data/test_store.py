@@ -186,6 +186,23 @@ def test_broken_samples_are_listed_with_their_reasons(tmp_path):
         assert not set(store["sample_id"]) & {entry.sample_id for entry in listed}
 
 
+@pytest.mark.parametrize("parts", [False, True])
+def test_a_sample_that_comes_twice_is_kept_once_and_listed(tmp_path, parts):
+    """In one pass and over parts; one that was left out the first time may be kept the second."""
+    first, second = [broken(9), *map(plain, range(20))], [plain(3), plain(9), plain(20)]
+    if parts:
+        for name, samples in (("a", first), ("b", second)):
+            write(tmp_path / f"{name}.part", samples, part=True)
+        counts = join_stores(tmp_path / "s.h5", [tmp_path / "a.part", tmp_path / "b.part"], PARAMS)
+    else:
+        counts = write(tmp_path / "s.h5", [*first, *second])
+    with open_store(tmp_path / "s.h5") as store:
+        assert store["sample_id"].tolist() == [plain(k).sample_id for k in range(21)]
+        twice = [entry.sample_id for entry in store.left_out() if "came before" in entry.reason]
+    assert twice == [plain(3).sample_id, plain(9).sample_id]
+    assert counts.kept + counts.bad.total() == len(first) + len(second)
+
+
 def test_too_much_broken_data_stops_the_run_and_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.h5"
     write(path, [plain(0)])
