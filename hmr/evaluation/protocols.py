@@ -27,6 +27,7 @@ from hmr.evaluation.metrics import (
 )
 from hmr.evaluation.predictions import PARTS, Predictions
 from hmr.evaluation.uncertainty import intervals_95, unit_totals
+from hmr.geometry.affine import transform
 
 LSP_HIPS = [LSP_14.index(f"{side}_hip") for side in ("right", "left")]
 LSP_SHOULDERS = [LSP_14.index(f"{side}_shoulder") for side in ("right", "left")]
@@ -239,7 +240,7 @@ def _root_px(labels: Store) -> np.ndarray:
     """
     hips = labels["keypoints_2d_px"].astype(float)[:, LSP_HIPS].mean(1)
     middle = np.where(np.isfinite(hips), hips, (int(labels.attributes["crop_px"]) - 1) / 2)
-    return _to_source(labels["crop_to_image"], middle[:, None])[:, 0]
+    return transform(labels["crop_to_image"].astype(float), middle[:, None])[:, 0]
 
 
 def _mpi_metrics(plain: np.ndarray, aligned: np.ndarray) -> dict[str, float | int]:
@@ -317,7 +318,7 @@ def lsp_keypoints(labels: Store, predictions: Predictions) -> Result:
     hip; pictures without such a pair do not count.
     """
     count = len(LSP_14)
-    gt = _to_source(labels["crop_to_image"], labels["keypoints_2d_px"][:, :count])
+    gt = transform(labels["crop_to_image"].astype(float), labels["keypoints_2d_px"][:, :count])
     labelled = labels["visible"][:, :count]
     torso = torso_px(gt, labelled, shoulders=LSP_SHOULDERS, hips=LSP_HIPS)
     relative = np.linalg.norm(predictions["keypoints_2d_px"][:, :count] - gt, axis=-1) / torso[:, None]
@@ -393,9 +394,3 @@ def _joints(labels: Store, name: str, counted: np.ndarray) -> np.ndarray:
     if not np.isfinite(joints).all():
         raise UserError(f"{labels.path}: {name}: expected 3D joints of every sample, found some without")
     return joints
-
-
-def _to_source(crop_to_image: np.ndarray, points_px: np.ndarray) -> np.ndarray:
-    """Crop pixels (N, K, 2) to source-image pixels."""
-    matrix = crop_to_image.astype(float)
-    return points_px @ np.swapaxes(matrix[..., :2], -1, -2) + matrix[:, None, :, 2]
