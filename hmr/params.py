@@ -53,6 +53,7 @@ class StudioMpiInf3dhp:
 class StudioMocap:
     clips: int
     seconds: float
+    real_takes: int  # of each of fifteen real clips, which your pip fetches in a wheel of 100 MB; 0 does without
 
 
 @dataclass(frozen=True)

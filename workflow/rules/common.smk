@@ -60,7 +60,10 @@ def own_body():
 
 def studio_code(wildcards):
     """The download step and the one layout that it picks by name; what the owners made depends on no code of ours."""
-    return code("download", f"hmr.studio.layouts.{wildcards.dataset}", without="hmr.download") if studio else []
+    if not studio:
+        return []
+    real = code("motions") if wildcards.dataset == "mocap" else []
+    return sorted({*real, *code("download", f"hmr.studio.layouts.{wildcards.dataset}", without="hmr.download")})
 
 
 def reader_code(wildcards):

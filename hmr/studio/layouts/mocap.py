@@ -1,18 +1,25 @@
 """CMU's motion capture, at 120 frames a second: subjects/NN/NN.asf, a skeleton, and NN_MM.amc, its motions; of every
 other subject subjects/NN/NN_MM.c3d instead, the markers that the cameras saw.
 
-The skeletons are made of the shaped body's own joints under CMU's names, so that every pose can be told by them; a
-fixed bone more on each side leads from the breast to the clavicle, as CMU's leads from the root to the hip.
+Beside the subjects, whose motion is made up, humanoid/NAME-N holds real motion in the same two forms, done by one of
+the studio's people. Skeletons are made of the shaped body's own joints under CMU's names, so that every pose can be
+told by them; a fixed bone more on each side leads from the breast to the clavicle, as CMU's leads from the root to the
+hip.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from scipy.spatial.transform import Rotation, Slerp
 from tqdm import tqdm
 
 from hmr.body.joints import SMPL_24
+from hmr.download.humanoid import RealClip
 from hmr.mocap.asf_amc import METRES_PER_INCH, ROOT, ROOT_CHANNELS, Skeleton, angles_of, write_amc, write_asf
 from hmr.mocap.c3d import Capture, write_c3d
 from hmr.mocap.marker_body import MarkerBody, put_markers
@@ -25,7 +32,7 @@ from hmr.studio.motion import ACTIONS, Motion, sample_motion
 from hmr.studio.people import sample_person
 from hmr.studio.shoot import Studio
 
-DATASET = "mocap"
+DATASET, REAL = "mocap", "humanoid"
 CLIPS_A_SUBJECT = 2  # few, as the critics see no more shapes than there are subjects
 METRES_PER_UNIT = METRES_PER_INCH / 0.45  # CMU's own scale
 SOLE_M = 0.03  # from the lowest joint to the ground
@@ -50,31 +57,78 @@ _LEFT = (
 )  # fmt: skip
 
 
-def write_mocap(raw: Path, studio: Studio, params: StudioMocap, seed: int) -> None:
-    """Make the set below `raw`: `params.clips` motions of `params.seconds` each, two a subject.
+@dataclass(frozen=True)
+class Take:
+    """Something that a subject does, and how it is captured."""
+
+    subject: str  # its folder below the set's
+    name: str
+    motion: Callable[[Float[ndarray, "24 3"]], Motion]  # given the subject's joints at rest, which stand on the ground
+    as_markers: bool
+
+
+def write_mocap(raw: Path, studio: Studio, params: StudioMocap, seed: int, real: Sequence[RealClip] = ()) -> None:
+    """Make the set below `raw`: `params.clips` motions of `params.seconds` each, two a subject, and real clips.
 
     The first subject is written as angles, the next as markers, and so on.
+
+    # ASSUME: whose the real clips are is not known; `params.real_takes` of the studio's people do each.
     """
-    body, frames = RestJoints.of(studio.body), max(1, round(params.seconds * CMU_FRAME_RATE_HZ))
-    markers, actions = put_markers(studio.arrays), tuple(ACTIONS)
-    for clip in tqdm(range(params.clips), desc="mocap", unit="clip", mininterval=5, disable=None):
+    body, markers = RestJoints.of(studio.body), put_markers(studio.arrays)
+    takes = [*_made_up(params, seed), *_real(real, params.real_takes)]
+    for take in tqdm(takes, desc="mocap", unit="clip", mininterval=5, disable=None):
+        _write(raw / take.subject, take, body, markers, seed)
+
+
+def _made_up(params: StudioMocap, seed: int) -> Iterator[Take]:
+    frames, actions = max(1, round(params.seconds * CMU_FRAME_RATE_HZ)), tuple(ACTIONS)
+    for clip in range(params.clips):
         number, take = divmod(clip, CLIPS_A_SUBJECT)
-        subject, name = f"{1 + number:02}", f"{1 + number:02}_{1 + take:02}"
-        folder = raw / "subjects" / subject
-        rng = rng_of(seed, DATASET, subject)
-        betas = sample_person(rng).betas
-        rest_joints = body.at(betas)
-        motion = sample_motion(rng_of(seed, DATASET, name), actions[clip % len(actions)], frames, CMU_FRAME_RATE_HZ)
-        if number % 2:
-            worn = worn_by_subject(rng, markers)
-            capture = capture_of(rng_of(seed, DATASET, f"{name} seen"), worn, betas, rest_joints, motion)
-            write_c3d(folder / f"{name}.c3d", capture)
-            continue
-        skeleton = cmu_skeleton(rest_joints)
-        if take == 0:
-            write_asf(folder / f"{subject}.asf", skeleton, name=f"subject{subject}", metres_per_unit=METRES_PER_UNIT)
-        channels = cmu_channels(skeleton, rest_joints, motion)
-        write_amc(folder / f"{name}.amc", skeleton, channels, metres_per_unit=METRES_PER_UNIT)
+        name, action = f"{1 + number:02}_{1 + take:02}", actions[clip % len(actions)]
+
+        def motion(_: ndarray, name: str = name, action: str = action) -> Motion:
+            return sample_motion(rng_of(seed, DATASET, name), action, frames, CMU_FRAME_RATE_HZ)
+
+        yield Take(f"subjects/{1 + number:02}", name, motion, as_markers=number % 2 == 1)
+
+
+def _real(clips: Sequence[RealClip], takes: int) -> Iterator[Take]:
+    for number, clip in enumerate(clips):
+        motion = partial(real_motion, clip, CMU_FRAME_RATE_HZ)
+        for take in range(takes):
+            subject = f"{clip.name}-{1 + take}"
+            yield Take(f"{REAL}/{subject}", f"{subject}_01", motion, as_markers=(number + take) % 2 == 1)
+
+
+def _write(folder: Path, take: Take, body: RestJoints, markers: MarkerBody, seed: int) -> None:
+    rng = rng_of(seed, DATASET, folder.name)
+    betas = sample_person(rng).betas
+    rest_joints = body.at(betas)
+    motion = take.motion(rest_joints)
+    if take.as_markers:
+        worn = worn_by_subject(rng, markers)
+        capture = capture_of(rng_of(seed, DATASET, f"{take.name} seen"), worn, betas, rest_joints, motion)
+        write_c3d(folder / f"{take.name}.c3d", capture)
+        return
+    skeleton = cmu_skeleton(rest_joints)
+    write_asf(folder / f"{folder.name}.asf", skeleton, name=f"subject{folder.name}", metres_per_unit=METRES_PER_UNIT)
+    channels = cmu_channels(skeleton, rest_joints, motion)
+    write_amc(folder / f"{take.name}.amc", skeleton, channels, metres_per_unit=METRES_PER_UNIT)
+
+
+def real_motion(clip: RealClip, frame_rate_hz: float, rest_joints_m: Float[ndarray, "24 3"]) -> Motion:
+    """A real clip at another rate, of somebody whose joints are these at rest.
+
+    The lowest joint of the lowest frame stands on the ground; jumps and falls keep their height above it.
+    """
+    begun_s = np.arange(len(clip)) / clip.frame_rate_hz
+    at = np.arange(int(begun_s[-1] * frame_rate_hz + 1e-6) + 1) / frame_rate_hz
+    turns = [Slerp(begun_s, Rotation.from_rotvec(joint))(at) for joint in clip.full_pose_axis_angle.swapaxes(0, 1)]
+    pose = np.stack([turn.as_rotvec() for turn in turns], 1)
+    pelvis = np.stack([np.interp(at, begun_s, axis) for axis in clip.pelvis_m.T], 1)
+    joints = place_joints(world_of(pose), rest_joints_m)
+    lift = pelvis[:, 1] + (joints[..., 1] - joints[:, :1, 1]).min(1)
+    return Motion(pose, np.stack((pelvis[:, 0], lift - lift.min(), pelvis[:, 2]), 1))
 
 
 def worn_by_subject(rng: np.random.Generator, markers: MarkerBody) -> MarkerBody:
