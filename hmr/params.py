@@ -202,7 +202,7 @@ class SmplifyParams:
 @dataclass(frozen=True)
 class PredictParams:
     batch_size: int
-    time: bool  # store how long prediction took; two runs' files then differ in that
+    time: bool  # store how long prediction took; two runs' tables then differ in that
     smplify: SmplifyParams
 
 

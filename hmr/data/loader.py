@@ -129,17 +129,11 @@ class Pool:
 
     def _read(self, index: int) -> np.ndarray:
         which, row = self._place(index)
-        try:
-            if which not in self._stores:
-                self._stores[which] = store = open_store(self.paths[which]).__enter__()
-                if self.paths[which].stat().st_size <= HELD_BYTES:
-                    store.hold_images()
-            return self._stores[which].images(row)
-        except OSError as error:
-            raise UserError(
-                f"{self.paths[which]}: was readable when training began and is not any more ({error}); put it back and"
-                " start again"
-            ) from None
+        if which not in self._stores:
+            self._stores[which] = store = open_store(self.paths[which]).__enter__()
+            if self.paths[which].stat().st_size <= HELD_BYTES:
+                store.hold_images()
+        return self._stores[which].images(row)
 
     def sample_id(self, index: int) -> str:
         """A sample's name, with that of its file."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
+from scipy.fft import irfft2
 
 from hmr.render import Lights, Mesh, Shadows, box, draw, join
 from hmr.studio.rig import PlacedCamera
@@ -114,13 +116,20 @@ def _surfaces(scene: Scene, rays: ndarray, axis: ndarray) -> list[tuple]:
 
 def clouds(rng: np.random.Generator, colour: ndarray, contrast: float, roughness: float = 1.1) -> Texture:
     """Soft noise round a colour, seamless. Its spectrum falls as frequency to the power `roughness`."""
+    falling = _falling(roughness)
+    white = rng.standard_normal((*falling.shape, 2), np.float32).view(np.complex64)[..., 0]
+    noise = irfft2(white * falling, (TILE_PX, TILE_PX))
+    noise *= contrast / noise.std()
+    tint = rng.normal(0, 0.25, 3).astype(np.float32)  # a second, shifted copy colours it a little
+    return _bytes(np.float32(colour) + noise[..., None] + np.roll(noise, 97, (0, 1))[..., None] * tint)
+
+
+@cache
+def _falling(roughness: float) -> Float[ndarray, "tile half"]:
+    """A tile's spectrum, without its mean. In 32 bits, which are plenty for bytes and halve the time."""
     frequency = np.hypot(np.fft.fftfreq(TILE_PX)[:, None], np.fft.rfftfreq(TILE_PX)[None])
     frequency[0, 0] = np.inf
-    white = rng.standard_normal((2, *frequency.shape), np.float32)
-    noise = np.fft.irfft2((white[0] + 1j * white[1]) * frequency**-roughness, (TILE_PX, TILE_PX))
-    noise /= noise.std()
-    tint = rng.normal(0, 0.25, 3)  # a second, shifted copy colours it a little
-    return _bytes(colour + contrast * (noise[..., None] + np.roll(noise, 97, (0, 1))[..., None] * tint))
+    return (frequency**-roughness).astype(np.float32)
 
 
 def bricks(rng: np.random.Generator, colour: ndarray, contrast: float) -> Texture:

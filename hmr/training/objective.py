@@ -101,14 +101,14 @@ def step_terms(
     every = read_theta(thetas.float().flatten(0, 1))
     pose, betas = every.full_pose_rotmat[:, 1:], every.betas
     terms["adversarial"] = losses.adversarial_loss(_frozen(critics)(pose, betas))
-    seen, paid = _critics_share(critics, real, pose.detach(), betas.detach(), params.critics.gradient_penalty)
+    seen, paid = _what_critics_pay(critics, real, pose.detach(), betas.detach(), params.critics.gradient_penalty)
     return Losses(terms, paid, seen)
 
 
-def _critics_share(
+def _what_critics_pay(
     critics: Critics, real: RealBodies, pose: Tensor, betas: Tensor, penalty: float
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """What critics say on average, and what they pay."""
+    """What they say on average, and what that costs them."""
     bodies = [body.detach().requires_grad_(penalty > 0) for body in (real.body_pose_rotmat, real.betas)]
     scores = critics(torch.cat((bodies[0], pose)), torch.cat((bodies[1], betas)))
     real_scores, fake_scores = scores[: len(bodies[1])], scores[len(bodies[1]) :]
