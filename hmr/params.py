@@ -156,7 +156,7 @@ class PretrainingParams:
     learning_rate: float
     turn_deg: float  # in place of `train.augmentation.turn_deg`
     tint: float
-    torch_threads: int  # nothing else that takes long can run beside it, so it may have more than a variant
+    torch_threads: int  # one is best where there is other data to make beside it
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def test_every_preset_plans_the_whole_graph_from_nothing(folder: Path, preset: s
     (folder / "params.yaml").write_bytes((ROOT / f"hmr/presets/{preset}.yaml").read_bytes())
     jobs = Counter(job.rule for job in planned(folder))
     sets = 6 if preset == "paper" else 5
-    assert jobs["download_dataset"] == sets + 1 and jobs["normalize_dataset"] == sets + 3
+    assert jobs["download_first"] + jobs["download_dataset"] == sets + 1 and jobs["normalize_dataset"] == sets + 3
     assert jobs["normalize_subject"] == 5 + 2 + 7
     assert (jobs["build_body"], jobs["build_pool"], jobs["write_report"]) == (1, 1, 1)
     assert (jobs["train_variant"], jobs["predict_dataset"], jobs["predict_mean_body"]) == (4, 12, 3)

@@ -16,7 +16,7 @@ rule download_dataset:
         manifest="data/raw/{dataset}/manifest.json",
     log:
         "logs/download/{dataset}.log",
-    priority: 2  # before all else: what trainings wait for takes longest to render
+    priority: 1  # before predictions: trainings take longest
     threads: share(1)
     resources:
         mem_mb=3000,
@@ -27,6 +27,15 @@ rule download_dataset:
     shell:
         "python -m hmr download {wildcards.dataset:q} --raw data/raw/{wildcards.dataset:q} --body results/body/body.npz"
         " > {log:q} 2>&1"
+
+
+use rule download_dataset as download_first with:  # the encoder, which every variant waits for, needs only these
+    wildcard_constraints:
+        dataset="|".join(params.train.datasets_2d),
+    priority: 3
+
+
+ruleorder: download_first > download_dataset
 
 
 rule download:

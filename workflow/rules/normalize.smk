@@ -36,7 +36,7 @@ rule normalize_dataset:
         dataset="results/normalize/{dataset}-{split}.h5",
     log:
         "logs/normalize/{dataset}-{split}.log",
-    priority: 1  # before predictions: trainings take longest
+    priority: 2  # before other sets are rendered: the encoder waits for it
     threads: share(1)
     resources:
         mem_mb=3000,

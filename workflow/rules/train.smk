@@ -21,7 +21,7 @@ rule pretrain_encoder:
         checks="results/train/encoder/validation.csv",
     log:
         "logs/train/encoder.log",
-    priority: 1  # before predictions: trainings take longest
+    priority: 2  # before all that can be made beside it: every variant waits for it
     threads: share(params.train.pretraining.torch_threads)
     resources:
         mem_mb=6000,
