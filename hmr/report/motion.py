@@ -15,7 +15,7 @@ from hmr.report.embed import Fold, Picture, Section, Strip, webp
 from hmr.report.gallery import Pose, spread
 
 CLIPS, VIEW_PX, BAND_PX = 8, 120, 48
-MORE_CLIPS = 120  # folded away; of a larger pool those with the worst frames: a page should stay small
+MORE_CLIPS = 180  # folded away; of a larger pool those with the worst frames: a page should stay small
 _SMALL = ("sequence", "frame", "frame_rate_hz", "fit_error_mm", "mirrored")
 _LINE, _DOT = (59, 130, 196), (214, 64, 55)
 _UP = np.array([1.0, -1.0, -1.0])  # from y up to the camera's y down, seen from the front
