@@ -155,11 +155,18 @@ def gradient(params: TrainParams, body: BodyModel) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_accumulated_gradients_are_those_of_the_whole_batch(toy_file: Path, count: int):
-    """Three parts of eight samples are uneven, and so are their labels."""
+    """Three parts of eight samples are uneven, and so are their labels.
+
+    Some gradients are nothing but rounding, as that of the maps' bias, which moves no centre of mass: hence the largest
+    of all counts in what is allowed.
+    """
     body = BodyModel.load(toy_file).for_keypoints()
     in_parts = dataclasses.replace(PARAMS, optimiser=dataclasses.replace(PARAMS.optimiser, accumulate=count))
-    for (name, value), whole in zip(gradient(in_parts, body).items(), gradient(PARAMS, body).values(), strict=True):
-        torch.testing.assert_close(value, whole, rtol=1e-3, atol=1e-5 * float(whole.abs().max() + 1e-3), msg=name)
+    parts, whole = gradient(in_parts, body), gradient(PARAMS, body)
+    largest = max(float(value.abs().max()) for value in whole.values())
+    for name, value in whole.items():
+        allowed = 1e-5 * float(value.abs().max()) + 1e-7 * largest
+        torch.testing.assert_close(parts[name], value, rtol=1e-3, atol=allowed, msg=name)
 
 
 def test_more_parts_than_samples_are_refused(toy_file: Path):
