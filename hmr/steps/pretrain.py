@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), help="where an interrupted run waits (default: runs)"
     )
-    parser.add_argument("--workers", type=int, default=1, help="processes that prepare batches; changes no result")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes that prepare batches (default: 1 beside a GPU, else none)"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--tensorboard", action="store_true", help="write the figures for TensorBoard too")
 

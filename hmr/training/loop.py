@@ -153,14 +153,19 @@ def run(
     batches: Batches,
     device: torch.device,
     *,
-    workers: int = 1,
+    workers: int | None = None,
     keep: Path | None = None,
     live: Live | None = None,
     validation: Validation | None = None,
 ) -> State:
     """Run the remaining steps. `keep` is where the state is kept, about once a minute, for a later resume; `live` is
-    shown the figures and, every few minutes, the network at work; `validation` adds its own to the curve."""
+    shown the figures and, every few minutes, the network at work; `validation` adds its own to the curve.
+
+    `workers` processes prepare batches, which changes no result. None is one beside a GPU; elsewhere a thread does it,
+    as handing batches over from another process takes a tenth of a processor.
+    """
     _check_parts(params.optimiser)
+    workers = int(device.type == "cuda") if workers is None else workers
     saved = time.monotonic()
     first = processes.is_first()
     bar = tqdm(total=len(batches), initial=state.step, unit="step", mininterval=5, disable=None if first else True)
