@@ -3,6 +3,7 @@
 python benchmarks/mocap.py fit FOLDER --body results/body/body.npz    # every .amc below FOLDER, every frame of it
 python benchmarks/mocap.py oracle --body results/body/body.npz        # the studio's motions, whose poses are known
 python benchmarks/mocap.py markers --body results/body/body.npz       # the studio's markers, as C3D: fit of both stages
+python benchmarks/mocap.py real --body results/body/body.npz          # the open pool's real clips, done by the studio
 python benchmarks/mocap.py pool --frames 4000000                      # made up; needs 340 bytes of disk a frame
 """
 
@@ -21,6 +22,7 @@ from tqdm import tqdm
 from hmr.body.file import read_body_file
 from hmr.body.joints import SMPL_24
 from hmr.body.model import BodyModel
+from hmr.download.humanoid import fetch_clips
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap import retarget as rt
 from hmr.mocap.asf_amc import pose_skeleton, read_amc, read_asf, write_amc, write_asf
@@ -28,11 +30,21 @@ from hmr.mocap.c3d import Capture, read_c3d, write_c3d
 from hmr.mocap.marker_body import MarkerBody, put_markers
 from hmr.mocap.marker_fit import fit_actor, fit_frames, marker_points
 from hmr.mocap.pool import Clip, open_pool, write_pool
-from hmr.mocap.sources import CMU_FRAME_RATE_HZ, find_sources, skeleton_of
-from hmr.studio.layouts.mocap import METRES_PER_UNIT, cmu_channels, cmu_skeleton, worn_by_subject
+from hmr.mocap.sources import CMU_FRAME_RATE_HZ, ClipReader, find_sources, skeleton_of
+from hmr.params import StudioMocap
+from hmr.studio.layouts.mocap import (
+    METRES_PER_UNIT,
+    cmu_channels,
+    cmu_skeleton,
+    real_motion,
+    worn_by_subject,
+    write_mocap,
+)
 from hmr.studio.motion import ACTIONS, sample_motion
 from hmr.studio.people import sample_person
+from hmr.studio.shoot import Studio
 
+_LIMBS = ("hip", "knee", "ankle", "shoulder", "elbow")
 _SHARED = [SMPL_24.index(joint) for joint in rt.SHARED_JOINTS]
 _CLIP_FRAMES = 100_000
 # The joint above, the hinge, the joint below, and the axis in SMPL's rest pose about which it bends the right way.
@@ -64,6 +76,9 @@ def main() -> None:
     markers.add_argument("--people", type=int, default=17)  # one action each
     markers.add_argument("--first", type=int, default=0, help="seed of the first person; the next has the next")
     markers.add_argument("--threads", type=int, default=2)
+    real = parts.add_parser("real")
+    real.add_argument("--body", type=Path, required=True)
+    real.add_argument("--takes", type=int, default=2, help="of each clip; every other as markers")
     pool = parts.add_parser("pool")
     pool.add_argument("--frames", type=int, default=4_000_000)
     pool.add_argument("--samples", type=int, default=1_000_000)
@@ -78,6 +93,8 @@ def main() -> None:
         arrays = read_body_file(args.body)
         for spoilt in (False, True):
             measure_markers(args.first, args.people, BodyModel(arrays), put_markers(arrays), spoilt=spoilt)
+    elif args.part == "real":
+        measure_real(args.body, args.takes)
     else:
         measure_pool(args.frames, args.samples)
 
@@ -237,6 +254,29 @@ def placed(body: BodyModel, betas: np.ndarray, pose: np.ndarray, pelvis_m: np.nd
     posed = body(betas=torch.from_numpy(np.tile(betas, (len(pose), 1)).astype(np.float32)), full_pose_rotmat=rotmat)
     shift = torch.from_numpy(pelvis_m.astype(np.float32))[:, None] - posed.joints[:, :1]
     return (posed.vertices + shift).numpy(), (posed.joints + shift).numpy()
+
+
+def measure_real(body: Path, takes: int) -> None:
+    """The real clips as the studio's people do them, written and read as `hmr mocap` would; joints of the mean body."""
+    clips, reader = fetch_clips(), ClipReader(read_body_file(body), 10.0)
+    true_of = {clip.name: real_motion(clip, CMU_FRAME_RATE_HZ, reader.body.template_m) for clip in clips}
+    limbs = [SMPL_24.index(f"{side}_{name}") for side in ("left", "right") for name in _LIMBS]
+    joints, turns = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        write_mocap(Path(folder), Studio(body), StudioMocap(0, 0.0, takes), seed=0, real=clips)
+        for source in tqdm(find_sources([Path(folder)]), unit="clip", disable=None):
+            found = reader.read(source)
+            true = true_of[source.path.stem.rpartition("-")[0]].full_pose_axis_angle[found.frame]
+            pair = (
+                rt.place_joints(rt.world_of(pose), reader.body.template_m) for pose in (true, found.pose_axis_angle)
+            )
+            gap = np.subtract(*(at - at[:, :1] for at in pair))
+            joints.append(1000 * np.linalg.norm(gap, axis=-1))
+            local = [Rotation.from_rotvec(pose.reshape(-1, 3)) for pose in (true, found.pose_axis_angle)]
+            turns.append(np.degrees((local[0].inv() * local[1]).magnitude()).reshape(-1, 24)[:, limbs])
+            print(f"{source.sequence}: {joints[-1].mean():.1f} mm, {turns[-1].max():.0f} degrees at most")
+    mm, degrees = np.concatenate(joints), np.concatenate(turns)
+    print(f"joints {mm.mean():.1f} mm, worst {mm.max():.1f} mm; limbs' joints {degrees.max():.0f} degrees at most")
 
 
 def measure_pool(frames: int, samples: int) -> None:
