@@ -131,6 +131,7 @@ class OptimiserParams:
     batch_size: int
     accumulate: int  # parts that a batch goes through in, where memory is short; norms see each part alone
     learning_rate: float
+    muon_learning_rate: float  # of convolutions, by Muon; 0: by Adam, as all else and as in the paper
     warmup_steps: int
     final_lr_fraction: float  # cosine decay to this fraction; 1 keeps the rate constant
     weight_decay: float
@@ -154,6 +155,7 @@ class PretrainingParams:
 
     steps: int  # 0: the encoder starts from random weights
     learning_rate: float
+    muon_learning_rate: float  # in place of `train.optimiser`'s, as the rate above
     turn_deg: float  # in place of `train.augmentation.turn_deg`
     tint: float
     torch_threads: int  # one is best where there is other data to make beside it
@@ -327,7 +329,7 @@ def effective(train: TrainParams) -> dict[str, Any]:
 def pretraining_facts(train: TrainParams) -> dict[str, Any]:
     """What the pre-training of the encoder depends on; all else of a training leaves it as it is."""
     plain = to_plain(train)
-    optimiser = {k: v for k, v in plain["optimiser"].items() if k not in ("steps", "learning_rate", "torch_threads")}
+    optimiser = {k: v for k, v in plain["optimiser"].items() if k not in plain["pretraining"]}
     model = {name: plain["model"][name] for name in ("image_px", "view_px", "encoder")}
     kept = {name: plain[name] for name in ("seed", "datasets_2d", "pretraining", "validation", "augmentation")}
     return {**kept, "model": model, "optimiser": optimiser}

@@ -41,13 +41,16 @@ PARAMS = TrainParams(
         dropout=0.1,
         trainable_start=True,
     ),
-    pretraining=PretrainingParams(steps=60, learning_rate=4e-3, turn_deg=0.0, tint=0.0, torch_threads=1),
+    pretraining=PretrainingParams(
+        steps=60, learning_rate=4e-3, muon_learning_rate=0.05, turn_deg=0.0, tint=0.0, torch_threads=1
+    ),
     validation=ValidationParams(every_steps=0, samples=8),
     optimiser=OptimiserParams(
         steps=40,
         batch_size=8,
         accumulate=1,
         learning_rate=2e-3,
+        muon_learning_rate=0.05,
         warmup_steps=5,
         final_lr_fraction=0.1,
         weight_decay=0.0,

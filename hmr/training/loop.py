@@ -8,7 +8,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from hmr.params import OptimiserParams, TrainParams
 from hmr.training import processes
 from hmr.training.live import Live
 from hmr.training.objective import Losses, RealBodies, counted, encoder_weights, step_terms
+from hmr.training.optimisers import network_optimisers
 from hmr.training.validation import Validation
 
 SAVE_EVERY_S = 60.0
@@ -48,23 +49,25 @@ class State:
 
     network: nn.Module
     critics: Critics | None
-    encoder_optimiser: torch.optim.Optimizer
-    critic_optimiser: torch.optim.Optimizer | None
-    step: int
-    log: list[dict[str, float]]
+    optimisers: dict[str, torch.optim.Optimizer]  # by the name of what they move, see set_rates
+    step: int = 0
+    log: list[dict[str, float]] = field(default_factory=list)
 
     def dump(self) -> dict[str, Any]:
         """The state as tensors and plain values."""
-        parts = (self.network, self.critics, self.encoder_optimiser, self.critic_optimiser)
-        return {"parts": [part and part.state_dict() for part in parts], "step": self.step, "log": self.log}
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        return {"parts": parts, "step": self.step, "log": self.log}
 
     def restore(self, dumped: dict[str, Any]) -> None:
         """Go back to a dumped state."""
-        parts = (self.network, self.critics, self.encoder_optimiser, self.critic_optimiser)
-        for part, values in zip(parts, dumped["parts"], strict=True):
-            if part is not None:
-                part.load_state_dict(values)
+        for name, part in self._parts().items():
+            part.load_state_dict(dumped["parts"][name])
         self.step, self.log = dumped["step"], dumped["log"]
+
+    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        optimisers = {f"{name} optimiser": optimiser for name, optimiser in self.optimisers.items()}
+        critics = {"critics": self.critics} if self.critics is not None else {}
+        return {"network": self.network, **critics, **optimisers}
 
 
 def new_state(
@@ -82,22 +85,12 @@ def new_state(
         start_encoder(network.encoder, params.model.encoder)
     processes.share_norms(network)
     network.to(device, memory_format=torch.channels_last)
-    wanted, settings = params.critics, params.optimiser
-    critics = Critics(factorised=wanted.factorised, hidden=wanted.hidden).to(device) if params.adv_weight else None
-    return State(
-        network=network,
-        critics=critics,
-        encoder_optimiser=adam(network, settings),
-        critic_optimiser=torch.optim.Adam(critics.parameters(), params.critics.learning_rate) if critics else None,
-        step=0,
-        log=[],
-    )
-
-
-def adam(network: nn.Module, settings: OptimiserParams) -> torch.optim.Optimizer:
-    """The encoder's optimiser, one fused update for all weights."""
-    trained = [p for p in network.parameters() if p.requires_grad]
-    return torch.optim.AdamW(trained, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    optimisers = network_optimisers(network, params.optimiser)
+    if not params.adv_weight:
+        return State(network, None, optimisers)
+    critics = Critics(factorised=params.critics.factorised, hidden=params.critics.hidden).to(device)
+    optimisers["critics"] = torch.optim.Adam(critics.parameters(), params.critics.learning_rate)
+    return State(network, critics, optimisers)
 
 
 def rate_share(settings: OptimiserParams, step: int) -> float:
@@ -109,14 +102,17 @@ def rate_share(settings: OptimiserParams, step: int) -> float:
 
 
 def set_rates(state: State, params: TrainParams) -> None:
-    """Give both optimisers the step's learning rates. The critics' falls with the encoder's: at their full rate, while
+    """Give all optimisers the step's learning rates. The critics' falls with the encoder's: at their full rate, while
     the encoder no longer follows, they learn to tell every body from a real one."""
-    full = {state.encoder_optimiser: params.optimiser.learning_rate}
-    if state.critic_optimiser is not None:
-        full[state.critic_optimiser] = params.critics.learning_rate
-    for optimiser, rate in full.items():
+    settings = params.optimiser
+    full = {
+        "network": settings.learning_rate,
+        "kernels": settings.muon_learning_rate,
+        "critics": params.critics.learning_rate,
+    }
+    for name, optimiser in state.optimisers.items():
         for group in optimiser.param_groups:
-            group["lr"] = rate * rate_share(params.optimiser, state.step)
+            group["lr"] = full[name] * rate_share(settings, state.step)
 
 
 def train(
@@ -211,7 +207,7 @@ def step(
     torch.manual_seed(params.seed * 1_000_003 + state.step + (own.index << 40))
     state.network.train()
     set_rates(state, params)
-    optimisers = [o for o in (state.encoder_optimiser, state.critic_optimiser) if o is not None]
+    optimisers = state.optimisers.values()
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)
     parts = [batch.part(Part(k, count)) for k in range(count)]

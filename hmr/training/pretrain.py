@@ -19,8 +19,9 @@ from hmr.models.hmr import network_input
 from hmr.models.pyramid import Located, Pyramid, cell_centres
 from hmr.params import TrainParams
 from hmr.training import processes
-from hmr.training.loop import State, adam
+from hmr.training.loop import State
 from hmr.training.objective import Losses, in_view
+from hmr.training.optimisers import network_optimisers
 
 WEIGHTS = {"joints_2d": 1.0, "maps": 1.0}
 _SPREAD_CELLS = 0.7  # of the blob that a map should show
@@ -38,11 +39,15 @@ class KeypointNetwork(nn.Module):
 
 
 def pretraining(params: TrainParams) -> TrainParams:
-    """`params` as the pre-training of their encoder sees them: no 3D sets, no critics; steps, rate, turns, tints and
-    threads of its own."""
+    """`params` as the pre-training of their encoder sees them: no 3D sets, no critics; steps, rates, turns, tints
+    and threads of its own."""
     own = params.pretraining
     optimiser = dataclasses.replace(
-        params.optimiser, steps=own.steps, learning_rate=own.learning_rate, torch_threads=own.torch_threads
+        params.optimiser,
+        steps=own.steps,
+        learning_rate=own.learning_rate,
+        muon_learning_rate=own.muon_learning_rate,
+        torch_threads=own.torch_threads,
     )
     augmentation = dataclasses.replace(params.augmentation, turn_deg=own.turn_deg, tint=own.tint)
     return dataclasses.replace(params, datasets_3d=(), adv_weight=0.0, optimiser=optimiser, augmentation=augmentation)
@@ -61,8 +66,7 @@ def new_state(params: TrainParams, device: torch.device) -> State:
     network = KeypointNetwork(encoder)
     processes.share_norms(network)
     network.to(device, memory_format=torch.channels_last)
-    optimiser = adam(network, params.optimiser)
-    return State(network=network, critics=None, encoder_optimiser=optimiser, critic_optimiser=None, step=0, log=[])
+    return State(network, None, network_optimisers(network, params.optimiser))
 
 
 def objective(state: State, batch: Batch, part: Part) -> Losses:

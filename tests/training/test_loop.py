@@ -162,10 +162,11 @@ def test_learning_rates_warm_up_and_decay_together():
     state, rates = loop.new_state(PARAMS, torch.zeros(85), CPU), []
     for state.step in range(40):
         loop.set_rates(state, PARAMS)
-        rates.append([o.param_groups[0]["lr"] for o in (state.encoder_optimiser, state.critic_optimiser)])
-    encoder, critics = np.array(rates).T
+        rates.append([state.optimisers[name].param_groups[0]["lr"] for name in ("network", "kernels", "critics")])
+    encoder, kernels, critics = np.array(rates).T
     assert encoder[0] < encoder[4] == pytest.approx(2e-3) and encoder[-1] == pytest.approx(2e-4, rel=0.1)
     np.testing.assert_allclose(critics / encoder, PARAMS.critics.learning_rate / PARAMS.optimiser.learning_rate)
+    np.testing.assert_allclose(kernels / encoder, PARAMS.optimiser.muon_learning_rate / PARAMS.optimiser.learning_rate)
 
 
 def test_batches_depend_on_the_step_alone_and_go_through_every_sample():

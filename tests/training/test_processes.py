@@ -23,7 +23,8 @@ from hmr.training.objective import RealBodies, encoder_weights
 
 STEPS, HALF = 12, 6
 # Dropout draws by process, so that no two agree; without it nothing is left but the order of sums.
-SETTINGS = dataclasses.replace(PARAMS.optimiser, steps=STEPS, batch_size=10)
+# Muon moves rarest directions as far as any other, where gradients are little more than rounding: so at a low rate.
+SETTINGS = dataclasses.replace(PARAMS.optimiser, steps=STEPS, batch_size=10, muon_learning_rate=0.002)
 ALIKE = dataclasses.replace(
     PARAMS, optimiser=SETTINGS, model=dataclasses.replace(PARAMS.model, dropout=0.0, iterations=2)
 )
@@ -75,7 +76,7 @@ def close(folder: Path, name: str, other: str) -> None:
         assert row.keys() == same.keys()
         assert row == pytest.approx(same, rel=2e-3, abs=1e-4)
     for key in ("encoder.stem.1.running_mean", "encoder.stem.1.running_var", "regressor.start"):
-        torch.testing.assert_close(left["parts"][0][key], right["parts"][0][key], rtol=2e-3, atol=1e-3)
+        torch.testing.assert_close(left["parts"]["network"][key], right["parts"]["network"][key], rtol=2e-3, atol=1e-3)
 
 
 @pytest.fixture(scope="module")
