@@ -39,6 +39,7 @@ from hmr.steps.preset import PRESETS
 from hmr.training import loop
 from hmr.training.inputs import batches_of, real_bodies, watched
 from hmr.training.objective import RealBodies, encoder_weights
+from hmr.training.optimisers import network_optimisers
 from hmr.training.start import mean_start
 from hmr.training.validation import Validation, bodies_of
 
@@ -138,7 +139,7 @@ class PlainStep:
         self.network.load_state_dict(state.network.state_dict())
         self.critics = PlainCritics(state.critics)
         self.model, self.regressor = reference_body(params.optimiser.batch_size)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), params.optimiser.learning_rate)
+        self.optimisers = network_optimisers(self.network, params.optimiser).values()
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), params.critics.learning_rate)
 
     def __call__(self, batch: Batch, real: RealBodies) -> dict[str, float]:
@@ -156,9 +157,10 @@ class PlainStep:
         terms["adversarial"] = losses.adversarial_loss(scores)
         weights = encoder_weights(self.params)
         total = sum(weights[name] * term for name, term in terms.items())
-        self.optimiser.zero_grad()
+        self.network.zero_grad()
         total.backward()
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.critic_optimiser.zero_grad()
         apart = torch.cat([self.critics(pose.detach(), betas.detach()) for pose, betas in fakes])
         bodies = [body.clone().requires_grad_() for body in (real.body_pose_rotmat, real.betas)]
