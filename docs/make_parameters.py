@@ -59,7 +59,7 @@ MEANINGS = {
     "train.optimiser.batch_size": "Pictures a step.",
     "train.optimiser.learning_rate": "Of encoder and regressor.",
     "train.optimiser.warmup_steps": "The rate rises from 0 over so many steps.",
-    "train.optimiser.weight_decay": "0 in what the method's code really does.",
+    "train.optimiser.weight_decay": "0 in what the method's code really does. Not of convolutions that Muon moves.",
     "train.augmentation.scale_min": "Smallest factor of size.",
     "train.augmentation.scale_max": "Largest factor of size.",
     "train.augmentation.flip": "Mirror each picture with probability one half.",
