@@ -94,15 +94,17 @@ def step_terms(
         )
     else:
         thetas = network(image)
-    labelled = thetas if params.supervise_every_iteration else thetas[-1:]
-    terms |= _label_terms(labelled.float().flatten(0, 1), body, batch.repeat(len(labelled)), params)
-    if critics is None or real is None:
-        return Losses(terms)
-    every = read_theta(thetas.float().flatten(0, 1))
-    pose, betas = every.full_pose_rotmat[:, 1:], every.betas
-    terms["adversarial"] = losses.adversarial_loss(_frozen(critics)(pose, betas))
-    seen, paid = _what_critics_pay(critics, real, pose.detach(), betas.detach(), params.critics.gradient_penalty)
-    return Losses(terms, paid, seen)
+    # Bodies in 32 bits, whatever the network's precision: posed in bfloat16, joints would be millimetres off.
+    with torch.autocast(image.device.type, enabled=False):
+        labelled = thetas if params.supervise_every_iteration else thetas[-1:]
+        terms |= _label_terms(labelled.float().flatten(0, 1), body, batch.repeat(len(labelled)), params)
+        if critics is None or real is None:
+            return Losses(terms)
+        every = read_theta(thetas.float().flatten(0, 1))
+        pose, betas = every.full_pose_rotmat[:, 1:], every.betas
+        terms["adversarial"] = losses.adversarial_loss(_frozen(critics)(pose, betas))
+        seen, paid = _what_critics_pay(critics, real, pose.detach(), betas.detach(), params.critics.gradient_penalty)
+        return Losses(terms, paid, seen)
 
 
 def _what_critics_pay(

@@ -1,6 +1,7 @@
 """Training on made-up views of a toy body: small, but the whole loop."""
 
 import dataclasses
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from made_up_training import CPU, PARAMS, MadeUpPool, batches, draw_real, traine
 from hmr.body.model import BodyModel
 from hmr.data.augment import UNCHANGED
 from hmr.data.loader import WHOLE, Batches, iterate
+from hmr.models.hmr import network_input
 from hmr.params import TrainParams, effective, pretraining_facts, to_plain
 from hmr.training import loop, pretrain
 from hmr.training.checkpoint import load_checkpoint, save_checkpoint
@@ -156,6 +158,17 @@ def test_bfloat16_costs_about_the_same_and_leaves_weights_of_32_bits(body):
     rough, exact = trained(dataclasses.replace(PARAMS, optimiser=half), body), trained(PARAMS, body)
     assert all(v.isfinite().all() and v.dtype is not torch.bfloat16 for v in rough.network.state_dict().values())
     assert rough.log != exact.log and rough.log[0]["total"] == pytest.approx(exact.log[0]["total"], rel=0.05)
+
+
+def test_bodies_are_posed_in_32_bits_whatever_the_precision(body):
+    params = dataclasses.replace(PARAMS, keypoints_weight=0.0)
+    state, batch = loop.new_state(params, torch.zeros(85), CPU), next(iterate(batches(params), first=0, workers=0))
+    said = Mock(return_value=state.network(network_input(batch.image)).detach())
+    exact = step_terms(said, state.critics, body, batch, draw_real(0), params)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = step_terms(said, state.critics, body, batch, draw_real(0), params)
+    assert low.terms == exact.terms
+    torch.testing.assert_close(low.critics, exact.critics)
 
 
 def test_learning_rates_warm_up_and_decay_together():
