@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
 from hmr.errors import UserError
 from hmr.models.pyramid import Pyramid
@@ -48,7 +49,11 @@ class ResidualUnit(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch c_in h w"]) -> Float[Tensor, "batch c_out h2 w2"]:
         active = torch.relu(self.norm(features))
-        shortcut = features[:, :, :: self.stride, :: self.stride] if self.project is None else self.project(active)
+        if self.project is not None:
+            shortcut = self.project(active)
+        else:
+            # Not a slice, whose gradient would come channels first and cost more than the sum itself.
+            shortcut = features if self.stride == 1 else max_pool2d(features, 1, self.stride)
         return shortcut + self.residual(active)
 
 
