@@ -135,7 +135,7 @@ class OptimiserParams:
     warmup_steps: int
     final_lr_fraction: float  # cosine decay to this fraction; 1 keeps the rate constant
     weight_decay: float
-    precision: Literal["float32", "bfloat16"]  # "float32" or "bfloat16"
+    precision: Literal["float32", "bfloat16", "auto"]  # auto: bfloat16 where the device is fast in it, else float32
     torch_threads: int  # the order of float sums depends on it, so it is a parameter
 
 

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from hmr.body.model import BodyModel
 from hmr.data.loader import Batch, Batches, Part, iterate
+from hmr.device import pick_precision
 from hmr.errors import UserError
 from hmr.files import atomic_path
 from hmr.losses import weighted_sum
@@ -286,7 +287,7 @@ def _divergence(found: _NotFinite, step: int, batches: Batches) -> str:
 
 
 def _precision(settings: OptimiserParams, device: torch.device) -> contextlib.AbstractContextManager:
-    if settings.precision == "float32":
+    if pick_precision(settings.precision, device) == "float32":
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
 

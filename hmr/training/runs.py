@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hmr.device import reproducible
+from hmr.device import pick_precision, reproducible
 from hmr.errors import UserError
 from hmr.files import atomic_path, sha256_file
 from hmr.params import TrainParams, to_plain
@@ -54,6 +54,7 @@ def make(
     origin = {
         "variant": name,
         "train": to_plain(params),
+        "precision": pick_precision(params.optimiser.precision, device),
         "inputs": input_hashes(inputs),
         "code_sha256": loaded_code_sha256(),
     }
