@@ -17,7 +17,7 @@ from hmr import __file__ as package
 
 HERE = Path(__file__).parent
 PARAMS = Path(package).parent / "params.py"
-PRESETS = ("smoke", "open", "paper")
+PRESETS = ("smoke", "open", "open-long", "paper")
 # What the code does not say in a comment of its own; a comment there and a line here for the same key is refused.
 MEANINGS = {
     "preset": "The preset's name; decides nothing.",
@@ -75,7 +75,7 @@ _INTRO = """<!-- Made by docs/make_parameters.py; do not edit. -->
 # Every parameter
 
 All of them live in `params.yaml`; no step reads a setting that decides a result from elsewhere. `hmr preset NAME`
-writes one of the three columns. Keys are closed: a typo ends in one line that names the nearest key. Units stand in the
+writes one of the four columns. Keys are closed: a typo ends in one line that names the nearest key. Units stand in the
 names: `_px` pixels, `_mm` millimetres, `_hz` a second.
 """
 
@@ -96,7 +96,7 @@ def page() -> str:
         if first != section:
             section = first
             head = f"| key | {' | '.join(PRESETS)} | meaning |"
-            lines += ["", f"## {section}", "", head, "|---|---|---|---|---|"]
+            lines += ["", f"## {section}", "", head, f"|{'---|' * (2 + len(PRESETS))}"]
         values = " | ".join(_shown(presets[name][key]) for name in PRESETS)
         lines.append(f"| `{key}` | {values} | {meanings[key]} |")
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"

@@ -10,7 +10,7 @@ from hmr.errors import UserError
 
 COMMANDS = {
     "doctor": "say what is installed, which data and body models are found, and what each missing one needs",
-    "preset": "write params.yaml for smoke, open or paper, and say what changed",
+    "preset": "write params.yaml for smoke, open, open-long or paper, and say what changed",
     "body": "build the open body, or adopt your own SMPL file",
     "download": "make a raw dataset: from the studio or from its official archives",
     "motions": "fetch fifteen clips of real human motion that are free to use, for hmr mocap",

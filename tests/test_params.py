@@ -11,8 +11,8 @@ import hmr
 from hmr.catalogue import check_names
 from hmr.errors import UserError
 from hmr.params import effective, load_params, parse_params, to_plain, training_inputs
+from hmr.steps.preset import PRESETS, preset_names
 
-PRESETS = Path(hmr.__file__).parent / "presets"
 PROJECT = Path(hmr.__file__).parents[1]
 
 
@@ -32,7 +32,7 @@ def changed(raw: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return copy
 
 
-@pytest.mark.parametrize("name", ["smoke", "open", "paper"])
+@pytest.mark.parametrize("name", preset_names())
 def test_presets_are_complete_and_name_themselves(name: str):
     params = load_params(PRESETS / f"{name}.yaml")
     check_names(params)
@@ -45,7 +45,7 @@ def test_the_project_s_parameters_are_a_preset():
     assert (PROJECT / "params.yaml").read_bytes() == (PRESETS / f"{name}.yaml").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["smoke", "open", "paper"])
+@pytest.mark.parametrize("name", preset_names())
 def test_lists_are_written_as_blocks(name: str):
     """`dvc exp run -S` rewrites other lists, and every experiment's difference would be noise."""
     lines = [line.split("#")[0] for line in (PRESETS / f"{name}.yaml").read_text().splitlines()]

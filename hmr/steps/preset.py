@@ -11,9 +11,10 @@ from hmr.params import load_params, read_yaml
 
 PRESETS = Path(package).parent / "presets"
 _HELP = """
-  smoke   everything tiny: the whole pipeline in minutes, to see that it runs
-  open    the default: data that the studio renders, a network for two processors
-  paper   the paper's own settings, on the licensed data
+  smoke      everything tiny: the whole pipeline in minutes, to see that it runs
+  open       the default: data that the studio renders, a network for two processors
+  open-long  more pictures, a larger network and hours of training: what open can do with time
+  paper      the paper's own settings, on the licensed data
 
 Your own changes to params.yaml are replaced; each one is printed, so that none is lost unseen.
 """

@@ -9,7 +9,7 @@ from hmr.data import augment
 from hmr.data.augment import Views
 from hmr.mocap.retarget import place_joints, world_of
 from hmr.params import AugmentationParams, load_params
-from hmr.steps.preset import PRESETS
+from hmr.steps.preset import PRESETS, preset_names
 
 PARAMS = AugmentationParams(jitter_px=20.0, scale_min=0.8, scale_max=1.23, turn_deg=30.0, flip=True, tint=0.3)
 
@@ -72,7 +72,7 @@ def test_the_stored_crop_covers_every_view():
     assert corners.min() >= -0.5 - 1e-9 and corners.max() <= 319.5 + 1e-9
 
 
-@pytest.mark.parametrize("preset", ["smoke", "open", "paper"])
+@pytest.mark.parametrize("preset", preset_names())
 def test_what_is_stored_covers_every_view(preset):
     params = load_params(PRESETS / f"{preset}.yaml")
     assert params.normalize.crop_reference_px >= augment.reach_px(params.train.model.view_px, params.train.augmentation)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from planning import ROOT, planned, snakemake
 
+from hmr.steps.preset import preset_names
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -28,7 +30,7 @@ def said_by(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("Using workflow")]
 
 
-@pytest.mark.parametrize("preset", ["smoke", "open", "paper"])
+@pytest.mark.parametrize("preset", preset_names())
 def test_every_preset_plans_the_whole_graph_from_nothing(folder: Path, preset: str):
     (folder / "params.yaml").write_bytes((ROOT / f"hmr/presets/{preset}.yaml").read_bytes())
     jobs = Counter(job.rule for job in planned(folder))
