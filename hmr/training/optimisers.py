@@ -56,7 +56,7 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonal(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
     """Nearly the nearest matrix with orthonormal rows, or columns where those are fewer: its singular values are 0.7 to
-    1.2. By Newton and Schulz' iteration, which needs no decomposition."""
+    1.2, but for those that were next to nothing. By Newton and Schulz' iteration, which needs no decomposition."""
     if matrix.shape[0] > matrix.shape[1]:
         return orthogonal(matrix.T).T
     near = matrix / (matrix.norm() + 1e-7)
