@@ -29,6 +29,7 @@ from hmr import losses
 from hmr.body.file import read_body_file, write_body_file
 from hmr.body.model import BodyModel
 from hmr.data.loader import Batch, iterate
+from hmr.device import pick_precision
 from hmr.geometry.cameras import weak_perspective
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap.pool import open_pool
@@ -216,11 +217,13 @@ def made_up(params: TrainParams) -> tuple[Batch, RealBodies]:
     return Batch(**{name: torch.from_numpy(value) for name, value in arrays.items()}), real
 
 
-def step(preset: str, batch_size: int | None, precision: str, rounds: int) -> None:
+def step(preset: str, batch_size: int | None, precision: str | None, rounds: int) -> None:
     """A whole step of a preset's `paired` against `PlainStep`; dropout is off, so that both cost the same numbers."""
     params = load_params(PRESETS / f"{preset}.yaml").variant("paired")
     optimiser = dataclasses.replace(
-        params.optimiser, precision=precision, batch_size=batch_size or params.optimiser.batch_size
+        params.optimiser,
+        precision=pick_precision(precision or params.optimiser.precision, CPU),
+        batch_size=batch_size or params.optimiser.batch_size,
     )
     model = dataclasses.replace(params.model, dropout=0.0)
     params = dataclasses.replace(params, optimiser=optimiser, model=model)
@@ -233,7 +236,7 @@ def step(preset: str, batch_size: int | None, precision: str, rounds: int) -> No
     first = loop.step(state, params, objective, weights, batch, CPU)
     plain_first = forms["once"](batch, real)
     worst = max(abs(float(first[name]) - value) / abs(value) for name, value in plain_first.items())
-    print(f"{preset}, {params.model.image_px} px, batch {params.optimiser.batch_size}, ours in {precision}")
+    print(f"{preset}, {params.model.image_px} px, batch {params.optimiser.batch_size}, ours in {optimiser.precision}")
     print(f"the first step's losses differ by at most {worst:.1e}, relative")
 
     def ours() -> None:
@@ -303,7 +306,7 @@ def main() -> None:
     step_parser = commands.add_parser("step")
     step_parser.add_argument("preset", nargs="?", default="open")
     step_parser.add_argument("--batch-size", type=int, help="the preset's own where it is not given")
-    step_parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
+    step_parser.add_argument("--precision", choices=("float32", "bfloat16", "auto"), help="the preset's own where not given")
     step_parser.add_argument("--rounds", type=int, default=9)
     loader_parser = commands.add_parser("loader")
     loader_parser.add_argument("variant", nargs="?", default="paired")
