@@ -1,12 +1,15 @@
 """The device that computes, and how to make it compute the same twice."""
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Iterator
 
 import torch
 
 from hmr.errors import UserError
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as glibc's malloc.h numbers them
 
 
 def pick_device(name: str) -> torch.device:
@@ -33,6 +36,19 @@ def pick_precision(name: str, device: torch.device) -> str:
     else:
         pays = torch.cpu.get_capabilities().get("amx_bf16", False)
     return "bfloat16" if pays else "float32"
+
+
+def keep_freed_memory() -> bool:
+    """Let this process keep the memory it frees, and say whether it will.
+
+    glibc hands a large block back to the system as soon as it is free, and the next step's has to be cleared page by
+    page again, a quarter of a step or a prediction by the paper's network. Other C libraries are left as they are.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, -1))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,8 @@
 """Where to compute, and how exactly."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -23,3 +26,25 @@ def test_a_gpu_that_is_not_there_is_named(monkeypatch):
         pick_device("cuda")
     with pytest.raises(UserError, match="--device tpu: expected auto, cpu or cuda"):
         pick_device("tpu")
+
+
+_FAULTS_OF_A_LATER_BLOCK = """
+import resource, torch
+from hmr.device import keep_freed_memory
+kept = {call} and keep_freed_memory()
+torch.ones(2**24)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+torch.ones(2**23)
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.parametrize("call", [True, False])
+def test_freed_memory_is_kept_where_the_c_library_can(call):
+    """In a process of its own, as the whole process keeps it. A block of 32 MiB has 8,192 pages to be cleared."""
+    told = subprocess.run(
+        [sys.executable, "-c", _FAULTS_OF_A_LATER_BLOCK.format(call=call)], capture_output=True, text=True, check=True
+    )
+    kept, faults = told.stdout.split()
+    assert kept == "False" or int(faults) < 100
+    assert kept == "True" or int(faults) > 1000

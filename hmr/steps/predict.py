@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from hmr.body.joints import COCOPLUS_19, SMPL_24
 from hmr.body.model import BodyModel
-from hmr.device import reproducible
+from hmr.device import keep_freed_memory, reproducible
 from hmr.download.blazepose import FOLDER
 from hmr.errors import UserError
 from hmr.files import atomic_path
@@ -140,6 +140,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _steady(device: torch.device) -> contextlib.AbstractContextManager[None]:
     """The same sums in the same order. A processor needs no more than one thread; saying more costs it two seconds."""
+    keep_freed_memory()
     if device.type == "cuda":
         return reproducible(1)
     torch.set_num_threads(1)

@@ -18,7 +18,7 @@ from hmr.body.joints import COCOPLUS_19, LSP_14, MPI_INF_3DHP_17
 from hmr.body.model import BodyModel
 from hmr.data import augment
 from hmr.data.store import Store, open_store
-from hmr.device import pick_device, reproducible
+from hmr.device import keep_freed_memory, pick_device, reproducible
 from hmr.errors import UserError
 from hmr.evaluation.predictions import read_predictions, write_predictions, write_time
 from hmr.files import sha256_file
@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> None:
     if args.keypoints and not args.smplify:
         raise UserError("--keypoints: only --smplify fits keypoints; leave it out, or give --smplify POOL")
     device, params = pick_device(args.device), load_params(args.params)
+    keep_freed_memory()
     with open_store(args.data) as store, reproducible(1):
         source = _source(args, store, params, device)
         columns, seconds = _predict(store, source, args.body, params.predict.batch_size)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from hmr.device import pick_precision, reproducible
+from hmr.device import keep_freed_memory, pick_precision, reproducible
 from hmr.errors import UserError
 from hmr.files import atomic_path, sha256_file
 from hmr.params import TrainParams, to_plain
@@ -63,6 +63,7 @@ def make(
     with processes.joined(device):
         first, found = processes.is_first(), is_finished(folder)
         if not found:
+            keep_freed_memory()
             with reproducible(params.optimiser.torch_threads):
                 network, log = train(folder / STATE)
         elif first:
