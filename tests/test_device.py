@@ -1,5 +1,6 @@
 """Where to compute, and how exactly."""
 
+import platform
 import subprocess
 import sys
 
@@ -46,5 +47,5 @@ def test_freed_memory_is_kept_where_the_c_library_can(call):
         [sys.executable, "-c", _FAULTS_OF_A_LATER_BLOCK.format(call=call)], capture_output=True, text=True, check=True
     )
     kept, faults = told.stdout.split()
-    assert kept == "False" or int(faults) < 100
-    assert kept == "True" or int(faults) > 1000
+    assert kept == str(call and platform.libc_ver()[0] == "glibc")
+    assert int(faults) < 100 if kept == "True" else int(faults) > 1000
