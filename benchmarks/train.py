@@ -3,10 +3,12 @@
     python benchmarks/train.py posing            keypoints alone, forward and backward, against smplx with all vertices
     python benchmarks/train.py step [PRESET]     a whole training step against the plain form written out below
     python benchmarks/train.py loader [VARIANT]  preparing batches and validation against training on them, and waiting
+    python benchmarks/train.py compiled [PRESET] the encoder, forward and backward, by torch.compile against as it is
 
-Needs results/body/body.npz; `loader` needs the sets and the pool that a run has made as well. Networks have random
-weights. Times are of the process, not of the clock, so other work on the machine counts little; the two sides take
-turns, one thread each, and the ratio of their medians counts. Only waiting is measured by the clock.
+Needs results/body/body.npz but for `compiled`, which needs a C++ compiler; `loader` needs the sets and the pool that a
+run has made as well. Networks have random weights. Times are of the process, not of the clock, so other work on the
+machine counts little; the two sides take turns, one thread each, and the ratio of their medians counts. Only waiting is
+measured by the clock.
 """
 
 import argparse
@@ -36,6 +38,7 @@ from hmr.geometry.cameras import weak_perspective
 from hmr.geometry.rotations import axis_angle_to_rotmat
 from hmr.mocap.pool import open_pool
 from hmr.models.critics import Critics
+from hmr.models.encoder import make_encoder
 from hmr.models.hmr import Network, network_input, read_theta
 from hmr.params import TrainParams, load_params, points_too, training_inputs
 from hmr.steps.preset import PRESETS
@@ -328,18 +331,43 @@ def loader(variant: str, steps: int) -> None:
     print(f"waiting for one worker: {waiting / working:7.1%} of the time, by the clock, in the first epoch")
 
 
+def compiled(preset: str, batch_size: int | None, precision: str | None, rounds: int) -> None:
+    """The encoder on a batch of a preset's, and back, as torch.compile makes it and as it is."""
+    params = load_params(PRESETS / f"{preset}.yaml").variant("paired")
+    precision = pick_precision(precision or params.optimiser.precision, CPU)
+    size, px = batch_size or params.optimiser.batch_size, params.model.image_px
+    encoder = make_encoder(params.model.encoder).to(memory_format=torch.channels_last)
+    quick = torch.compile(encoder)
+    images = torch.rand(size, 3, px, px).to(memory_format=torch.channels_last)
+    keep_freed_memory()
+
+    def there_and_back(form: Callable[[Tensor], Tensor]) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            features = form(images)
+        features.float().square().mean().backward()
+        encoder.zero_grad()
+
+    making = seconds(lambda: there_and_back(quick))
+    print(f"{preset}, {px} px, batch {size}, {precision}; compiled in {making:.0f} s")
+    asis, fast, times = ratio(
+        lambda: seconds(lambda: there_and_back(encoder)), lambda: seconds(lambda: there_and_back(quick)), rounds
+    )
+    print(f"as it is {asis * 1e3:9.0f} ms   compiled {fast * 1e3:9.0f} ms   {times:.2f} times")
+
+
 def main() -> None:
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("posing")
-    step_parser = commands.add_parser("step")
-    step_parser.add_argument("preset", nargs="?", default="open")
-    step_parser.add_argument("--batch-size", type=int, help="the preset's own where it is not given")
-    step_parser.add_argument(
-        "--precision", choices=("float32", "bfloat16", "auto"), help="the preset's own if not given"
-    )
-    step_parser.add_argument("--rounds", type=int, default=9)
+    for name in ("step", "compiled"):
+        step_parser = commands.add_parser(name)
+        step_parser.add_argument("preset", nargs="?", default="open")
+        step_parser.add_argument("--batch-size", type=int, help="the preset's own where it is not given")
+        step_parser.add_argument(
+            "--precision", choices=("float32", "bfloat16", "auto"), help="the preset's own if not given"
+        )
+        step_parser.add_argument("--rounds", type=int, default=9)
     loader_parser = commands.add_parser("loader")
     loader_parser.add_argument("variant", nargs="?", default="paired")
     loader_parser.add_argument("--steps", type=int, default=40)
@@ -348,6 +376,8 @@ def main() -> None:
         posing()
     elif args.command == "step":
         step(args.preset, args.batch_size, args.precision, args.rounds)
+    elif args.command == "compiled":
+        compiled(args.preset, args.batch_size, args.precision, args.rounds)
     else:
         loader(args.variant, args.steps)
 
