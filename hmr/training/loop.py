@@ -90,7 +90,7 @@ def new_state(
     if not params.adv_weight:
         return State(network, None, optimisers)
     critics = Critics(factorised=params.critics.factorised, hidden=params.critics.hidden).to(device)
-    optimisers["critics"] = torch.optim.Adam(critics.parameters(), params.critics.learning_rate)
+    optimisers["critics"] = torch.optim.Adam(critics.parameters(), params.critics.learning_rate, fused=True)
     return State(network, critics, optimisers)
 
 
