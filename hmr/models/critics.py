@@ -22,18 +22,16 @@ class Critics(nn.Module):
     def __init__(self, *, factorised: bool = True, hidden: int = 1024) -> None:
         super().__init__()
         self.factorised = factorised
-        self.embed = nn.Sequential(nn.Linear(9, 32), nn.ReLU(inplace=True), nn.Linear(32, 32), nn.ReLU(inplace=True))
+        # No ReLU in place: the gradient penalty would go back through each as through a strided view.
+        self.embed = nn.Sequential(nn.Linear(9, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
         self.full_pose = nn.Sequential(
-            *(nn.Linear(JOINTS * 32, hidden), nn.ReLU(inplace=True)),
-            *(nn.Linear(hidden, hidden), nn.ReLU(inplace=True)),
+            *(nn.Linear(JOINTS * 32, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()),
             nn.Linear(hidden, 1),
         )
         if factorised:
             self.joint_weight = nn.Parameter(torch.empty(JOINTS, 32))
             self.joint_bias = nn.Parameter(torch.zeros(JOINTS))
-            self.shape = nn.Sequential(
-                *(nn.Linear(10, 10), nn.ReLU(inplace=True), nn.Linear(10, 5), nn.ReLU(inplace=True), nn.Linear(5, 1))
-            )
+            self.shape = nn.Sequential(nn.Linear(10, 10), nn.ReLU(), nn.Linear(10, 5), nn.ReLU(), nn.Linear(5, 1))
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
