@@ -51,7 +51,7 @@ class Pyramid(nn.Module):
             nn.BatchNorm2d(_MERGED, **_NORM), nn.ReLU(inplace=True), *_convolution(_MERGED, _MERGED)
         )
         self.maps = nn.Conv2d(_MERGED, KEYPOINTS, 1)
-        self.values = nn.Conv2d(_MERGED, KEYPOINTS * _VALUES, 1)
+        self.values = nn.Conv2d(KEYPOINTS * _MERGED, KEYPOINTS * _VALUES, 1, groups=KEYPOINTS)
         self.features = channels[-1] + KEYPOINTS * (2 + _VALUES)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -77,8 +77,8 @@ class Pyramid(nn.Module):
         logits = self.maps(finished)
         attention = logits.flatten(2).softmax(-1)
         keypoints = attention @ cell_centres(logits)
-        values = self.values(finished).flatten(2).unflatten(1, (KEYPOINTS, _VALUES))
-        seen = values @ attention[..., None]
+        there = attention @ finished.permute(0, 2, 3, 1).flatten(1, 2)  # (batch, 19, channels)
+        seen = self.values(there.flatten(1)[:, :, None, None])
         features = torch.cat((here.mean((2, 3)), seen.flatten(1), keypoints.flatten(1)), 1)
         return Located(logits, keypoints, features)
 
