@@ -88,7 +88,7 @@ def view_matrices(
     centre = crop.px / 2 - 0.5 + views.jitter_px * crop.density
     matrices = np.empty((len(zoom), 2, 3))
     matrices[:, :, :2] = zoom[:, None, None] * turn_matrices(views.turn_rad)
-    matrices[:, 0] *= np.where(views.flip, -1.0, 1.0)[:, None]
+    matrices[:, 0, :2] *= np.where(views.flip, -1.0, 1.0)[:, None]
     matrices[:, :, 2] = image_px / 2 - 0.5 - (matrices[:, :, :2] @ centre[:, :, None])[..., 0]
     return matrices
 
