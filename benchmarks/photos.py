@@ -166,7 +166,8 @@ def count(detector: Detector, name: str, pictures: list[tuple[np.ndarray, list[n
 
 def nearness(folder: Path) -> None:
     """How many labelled joints of LSP-extended's people a body's lie by, where the box is told."""
-    if open_detector(FOLDER)[1]:
+    if advice := open_detector(FOLDER)[1]:
+        print(advice)
         return
     fit = Fit(Path("results/mocap/pool.h5"), load_params(Path("params.yaml")).predict.smplify)
     looker = Looker.open(None, Path("results/body/body.npz"), "cpu", FOLDER, find=False, fit=fit)
